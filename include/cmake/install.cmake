@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# Headers, both libraries, pkg-config's sennit.pc and the CMake package sennit.
+
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/sennit)
+
+install(FILES ${public_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sennit)
+
+# Two export sets: whoever uses the shared library needs nothing of hwloc's.
+foreach(kind shared static)
+	install(TARGETS sennit-${kind} EXPORT sennit-${kind}
+		ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+		LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+	install(EXPORT sennit-${kind} NAMESPACE sennit:: DESTINATION ${package_dir})
+endforeach()
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/sennit-config.cmake.in
+	${CMAKE_CURRENT_BINARY_DIR}/sennit-config.cmake INSTALL_DESTINATION ${package_dir}
+	NO_SET_AND_CHECK_MACRO)
+# While the major version is 0, each minor version is a release of its own.
+set(compatibility SameMajorVersion)
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+	set(compatibility SameMinorVersion)
+endif()
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/sennit-config-version.cmake
+	COMPATIBILITY ${compatibility})
+install(FILES
+	${CMAKE_CURRENT_BINARY_DIR}/sennit-config.cmake
+	${CMAKE_CURRENT_BINARY_DIR}/sennit-config-version.cmake
+	DESTINATION ${package_dir})
+
+# An absolute libdir or includedir stays as it is; a relative one lies under the prefix.
+cmake_path(APPEND pc_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
+cmake_path(APPEND pc_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
+set(pc_private_libs ${CMAKE_THREAD_LIBS_INIT})
+if(NOT pc_private_libs)
+	set(pc_private_libs -pthread)
+endif()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/sennit.pc.in sennit.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sennit.pc
+	DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
