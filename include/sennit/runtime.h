@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file
+ * The runtime: workers, one thread each, that run handlers and own I/O objects.
+ *
+ * A runtime is *started* (sennit_runtime_start: its own pinned threads, until destroy) or *driven*
+ * (sennit_runtime_run and its forms: the caller's threads, while they are inside). Never both.
+ */
+#ifndef SENNIT_RUNTIME_H
+#define SENNIT_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sennit_executor;
+struct sennit_runtime;
+
+/** How serious a log line is. */
+enum sennit_log_level { SENNIT_LOG_INFO, SENNIT_LOG_WARNING, SENNIT_LOG_ERROR };
+
+/**
+ * Receives what the library has to say, one line without a newline at a time, on whatever thread it
+ * arose; it must not call back into the library. Without a log hook nothing is ever printed.
+ */
+typedef void sennit_log(void *user, enum sennit_log_level level, const char *line);
+
+/** Where the threads of a started runtime sit. */
+enum sennit_pin {
+	SENNIT_PIN_CORES, /**< each worker on a core of its own: the default */
+	SENNIT_PIN_NONE   /**< wherever the kernel puts them */
+};
+
+/** What can be chosen when a runtime is created; a zeroed struct chooses the defaults. */
+struct sennit_runtime_options {
+	size_t size;          /**< sizeof(struct sennit_runtime_options), or 0 for all defaults */
+	unsigned workers;     /**< 0: when started, one for each core that the process may use;
+	                           when driven, 1. At most 1024 when started, 1 when driven */
+	enum sennit_pin pin;  /**< where worker threads sit */
+	sennit_log *log;      /**< log hook, or NULL */
+	void *log_user;       /**< handed to the log hook */
+};
+
+/**
+ * Creates a runtime, neither started nor driven yet.
+ * @param options NULL for the defaults; read during the call only.
+ * @param[out] runtime set on success.
+ * @return 0, -EINVAL (an option out of range), -ENOMEM, -EMFILE, -ENFILE.
+ * @thread any. Allocates; opens two descriptors for each worker. Since 0.1.0.
+ */
+int sennit_runtime_create(const struct sennit_runtime_options *options,
+			  struct sennit_runtime **runtime);
+
+/**
+ * Starts the runtime's own threads, named `sennit/0` and so on, with every signal blocked. A
+ * binding that the system refuses is logged and the thread runs unbound. The runtime holds one work
+ * guard of its own, which sennit_runtime_join gives back.
+ * @return 0, -EBUSY (started already, or driven), -EAGAIN or -ENOMEM (no thread, no memory; the
+ *         runtime is as before).
+ * @thread any one. Allocates. Since 0.1.0.
+ */
+int sennit_runtime_start(struct sennit_runtime *runtime);
+
+/**
+ * Gives back the work guard that start took and waits until no work is left: no handler queued or
+ * running, no operation in flight, no guard held. The threads stay, and go on with what is posted
+ * later; another join is harmless and waits again.
+ * @return 0, -EINVAL (not started), -EDEADLK (called on a worker).
+ * @thread any but a worker. Blocks. Since 0.1.0.
+ */
+int sennit_runtime_join(struct sennit_runtime *runtime);
+
+/**
+ * Destroys the runtime. What has finished is handed over with its result, every other operation and
+ * task ends with SENNIT_SHUTDOWN, each handler exactly once, on a thread of the runtime (where it
+ * has none, on the calling one); what handlers start meanwhile ends likewise. Objects that are
+ * still open are closed. Handles of the runtime's objects may afterwards only be initialised anew.
+ * A handler that keeps starting work for 1,000 rounds is reported as misuse.
+ * @param runtime NULL does nothing. No other thread may be calling into the runtime or its objects.
+ * @return 0, -EDEADLK (called on a worker of any runtime: nothing was done).
+ * @thread any but a worker. Blocks until the last handler has returned, also those that another
+ *         runtime must run. Since 0.1.0.
+ */
+int sennit_runtime_destroy(struct sennit_runtime *runtime);
+
+/**
+ * Runs handlers on the calling thread until no work is left or the runtime is stopped. Running out
+ * of work stops the runtime: call sennit_runtime_restart before running it again.
+ * @return the number of handlers run, or -EBUSY (started, or every worker has a thread inside).
+ *         Calling it from inside a handler of the same runtime is misuse.
+ * @thread any. Blocks; the handlers decide about the rest. Since 0.1.0. (Asio: `run`.)
+ */
+int64_t sennit_runtime_run(struct sennit_runtime *runtime);
+
+/**
+ * As sennit_runtime_run, but returns after the first handler.
+ * @return 1, 0 (stopped, or out of work), or -EBUSY.
+ * @thread any. Blocks. Since 0.1.0.
+ */
+int64_t sennit_runtime_run_one(struct sennit_runtime *runtime);
+
+/**
+ * Runs the handlers that are ready and returns without blocking.
+ * @return the number of handlers run, or -EBUSY.
+ * @thread any. Since 0.1.0.
+ */
+int64_t sennit_runtime_poll(struct sennit_runtime *runtime);
+
+/**
+ * As sennit_runtime_poll, but returns after the first handler.
+ * @return 1, 0 or -EBUSY.
+ * @thread any. Since 0.1.0.
+ */
+int64_t sennit_runtime_poll_one(struct sennit_runtime *runtime);
+
+/**
+ * Makes every run form return after its current handler, and later ones return at once, until
+ * restart. What is queued stays queued. Stopping a started runtime is misuse (see join, destroy).
+ * @thread any. Does not block. Since 0.1.0.
+ */
+void sennit_runtime_stop(struct sennit_runtime *runtime);
+
+/**
+ * Whether the runtime was stopped, by sennit_runtime_stop or because it ran out of work.
+ * @thread any. Since 0.1.0.
+ */
+bool sennit_runtime_stopped(const struct sennit_runtime *runtime);
+
+/**
+ * Lets a stopped runtime run again.
+ * @thread any, while no run form is inside. Since 0.1.0.
+ */
+void sennit_runtime_restart(struct sennit_runtime *runtime);
+
+/**
+ * Takes a work guard: while any is held, run does not run out of work and join waits.
+ * @thread any. Does not block. Since 0.1.0. (Asio: `executor_work_guard`.)
+ */
+void sennit_runtime_guard_get(struct sennit_runtime *runtime);
+
+/**
+ * Gives a work guard back. Giving back more than were taken is misuse.
+ * @thread any. Does not block. Since 0.1.0.
+ */
+void sennit_runtime_guard_put(struct sennit_runtime *runtime);
+
+/**
+ * The executor of the whole runtime. It lives as long as the runtime.
+ * @thread any. Since 0.1.0.
+ */
+struct sennit_executor *sennit_runtime_executor(struct sennit_runtime *runtime);
+
+/**
+ * The executor of one worker. It lives as long as the runtime.
+ * @param worker 0 to sennit_runtime_workers() - 1; anything else is misuse.
+ * @thread any. Since 0.1.0.
+ */
+struct sennit_executor *sennit_runtime_worker(struct sennit_runtime *runtime, unsigned worker);
+
+/**
+ * The executor of each worker in turn: where the next session may go.
+ * @thread any. Since 0.1.0.
+ */
+struct sennit_executor *sennit_runtime_next_worker(struct sennit_runtime *runtime);
+
+/**
+ * How many workers there are: 1 until the runtime was started.
+ * @thread any. Since 0.1.0.
+ */
+unsigned sennit_runtime_workers(const struct sennit_runtime *runtime);
+
+/**
+ * The runtime on whose worker the calling thread is, or NULL.
+ * @thread any. Since 0.1.0.
+ */
+struct sennit_runtime *sennit_runtime_current(void);
+
+/**
+ * Prints the workers, their queues, and every operation in flight with its object and its age in
+ * milliseconds. Each worker prints its own part between two handlers, one after the other; called on
+ * a worker it prints that worker's part, and of the others that they are busy.
+ * @param file written to with stdio.
+ * @thread any. Blocks until each worker has printed, off a worker. Since 0.1.0.
+ */
+void sennit_runtime_dump(struct sennit_runtime *runtime, FILE *file);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file
+ * For those who write streams. A stream type is a table of functions that serve one operation at a
+ * time; threads, order, stamps, object-level cancel and close, and the memory rules are the
+ * library's part, the same for every stream.
+ *
+ * Every function of the table runs on the owner, never concurrently with another for the same
+ * stream, and must not block. It may start operations on lower streams; their handlers run later.
+ */
+#ifndef SENNIT_STREAM_IMPLEMENT_H
+#define SENNIT_STREAM_IMPLEMENT_H
+
+#include <sennit/stream.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a stream does. `self` is what was handed to sennit_stream_open. */
+struct sennit_stream_type {
+	/** For dumps: a string with static lifetime. */
+	const char *name;
+	/** Serve `op`, the oldest read. The next is handed over when this one has completed. */
+	void (*read)(void *self, struct sennit_op *op);
+	/** Serve `op`, the oldest write; those queued behind it are sennit_op_next(op) and so on. */
+	void (*write)(void *self, struct sennit_op *op);
+	/** Serve a readiness wait for `what`; any number at once. NULL: ends with -EOPNOTSUPP. */
+	void (*wait)(void *self, struct sennit_op *op, int what);
+	/** `op` was asked to end with `error`: complete it, now or as soon as that is possible. NULL:
+	 * it is completed at once. Called once for an operation that was handed over. */
+	void (*cancel)(void *self, struct sennit_op *op, int error);
+	/** The stream was closed and none of its operations is in flight: `self` may be freed. */
+	void (*close)(void *self);
+};
+
+/**
+ * Opens a stream of the given type.
+ * @param stream zeroed, initialised before, or closed.
+ * @param executor decides the owner, as for every object.
+ * @param type,self live until `type->close` was called.
+ * @return 0, -ENOMEM, SENNIT_ALREADY_OPEN.
+ * @thread any that nobody competes with. May allocate. Since 0.1.0.
+ */
+int sennit_stream_open(struct sennit_stream *stream, struct sennit_executor *executor,
+		       const struct sennit_stream_type *type, void *self);
+
+/**
+ * The buffers that the next step of a read or write may use: what is left of the operation, at most
+ * what its completion condition allows.
+ * @param[out] vector filled with at most `most` entries, none of them empty.
+ * @return how many entries were filled.
+ * @thread owner. Since 0.1.0.
+ */
+int sennit_op_buffers(const struct sennit_op *op, struct iovec *vector, int most);
+
+/**
+ * Counts `bytes` as transferred by a step and asks the completion condition.
+ * @param bytes at least 1, and at most what sennit_op_buffers showed.
+ * @return true where the operation has all it asked for and is to be completed now.
+ * @thread owner. Since 0.1.0.
+ */
+bool sennit_op_advance(struct sennit_op *op, size_t bytes);
+
+/**
+ * Completes an operation that was handed over, with the bytes counted so far.
+ * @thread owner. Since 0.1.0.
+ */
+void sennit_op_complete(struct sennit_op *op, int error);
+
+/**
+ * The operation queued behind `op` on the same stream, or NULL.
+ * @thread owner. Since 0.1.0.
+ */
+struct sennit_op *sennit_op_next(const struct sennit_op *op);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
