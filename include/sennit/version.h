@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: MIT
-/** @file
- * The version of sennit, as the compiler sees it and as the loaded library tells it.
- * The build takes its own version from these three numbers.
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file
+ * The version, as the compiler sees it and as the loaded library tells it. The build takes its own
+ * from the three numbers here.
  */
 #ifndef SENNIT_VERSION_H
 #define SENNIT_VERSION_H
@@ -17,22 +18,19 @@ extern "C" {
 /** Grows with repairs. */
 #define SENNIT_VERSION_PATCH 0
 
-/** The text of a macro's value: what SENNIT_VERSION is made with. */
-#define SENNIT_VERSION_TEXT(value) #value
-/** "major.minor.patch" of three macros: what SENNIT_VERSION is made with. */
-#define SENNIT_VERSION_JOIN(major, minor, patch) \
-	SENNIT_VERSION_TEXT(major) "." SENNIT_VERSION_TEXT(minor) "." SENNIT_VERSION_TEXT(patch)
+#define SENNIT__VERSION_TEXT(number) #number
+#define SENNIT__VERSION_JOIN(major, minor, patch) \
+	SENNIT__VERSION_TEXT(major) "." SENNIT__VERSION_TEXT(minor) "." SENNIT__VERSION_TEXT(patch)
+
 /** The version of these headers as a string, such as "0.1.0". */
 #define SENNIT_VERSION \
-	SENNIT_VERSION_JOIN(SENNIT_VERSION_MAJOR, SENNIT_VERSION_MINOR, SENNIT_VERSION_PATCH)
+	SENNIT__VERSION_JOIN(SENNIT_VERSION_MAJOR, SENNIT_VERSION_MINOR, SENNIT_VERSION_PATCH)
 
 /**
  * The version of the library that the program runs with, in the form of SENNIT_VERSION: the two
- * differ when the shared library is another than the one compiled against.
- *
- * @return a string that is never freed
- * @thread any; neither blocks nor allocates
- * @since 0.1
+ * differ where the shared library is another than the one compiled against.
+ * @return a string that is never freed.
+ * @thread any. Neither blocks nor allocates. Since 0.1.0.
  */
 const char *sennit_version(void);
 
