@@ -29,13 +29,21 @@ install(FILES
 	${CMAKE_CURRENT_BINARY_DIR}/sennit-config-version.cmake
 	DESTINATION ${package_dir})
 
-# An absolute libdir or includedir stays as it is; a relative one lies under the prefix.
+# sennit.pc finds its prefix from where it lies, unless libdir was given as an absolute path.
 cmake_path(APPEND pc_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
 cmake_path(APPEND pc_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
-set(pc_private_libs ${CMAKE_THREAD_LIBS_INIT})
-if(NOT pc_private_libs)
-	set(pc_private_libs -pthread)
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+	set(pc_prefix "${CMAKE_INSTALL_PREFIX}")
+else()
+	file(RELATIVE_PATH up "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+	string(REGEX REPLACE "/$" "" pc_prefix "\${pcfiledir}/${up}")
 endif()
+set(pc_private_libs ${HWLOC_LIBRARY_DIRS})
+list(REMOVE_ITEM pc_private_libs ${CMAKE_C_IMPLICIT_LINK_DIRECTORIES})
+list(TRANSFORM pc_private_libs PREPEND "-L")
+list(TRANSFORM HWLOC_LIBRARIES PREPEND "-l" OUTPUT_VARIABLE hwloc_libs)
+list(APPEND pc_private_libs ${hwloc_libs} -pthread)
+list(JOIN pc_private_libs " " pc_private_libs)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/sennit.pc.in sennit.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sennit.pc
 	DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
