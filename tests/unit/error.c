@@ -57,7 +57,7 @@ static void the_library_tells_the_version_of_its_headers(void **state)
 
 	(void)state;
 	snprintf(expected, sizeof expected, "%d.%d.%d", SENNIT_VERSION_MAJOR, SENNIT_VERSION_MINOR,
-		 SENNIT_VERSION_PATCH);
+	         SENNIT_VERSION_PATCH);
 	assert_string_equal(sennit_version(), expected);
 	assert_string_equal(SENNIT_VERSION, expected);
 }

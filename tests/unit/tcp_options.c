@@ -91,7 +91,7 @@ static void a_switch_takes_nothing_but_0_and_1(void **state)
 			int before = system_value(fd, &switches[j]);
 
 			assert_int_equal(sennit__tcp_option_set(fd, switches[j].option, wrong[i]),
-					 -EINVAL);
+			                 -EINVAL);
 			assert_int_equal(system_value(fd, &switches[j]), before);
 		}
 		assert_int_equal(sennit__tcp_option_set(fd, SENNIT_TCP_V6_ONLY, wrong[i]), -EINVAL);
