@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* endpoint.c - endpoints and their text: what is read, what is refused, and that printing and
  * reading are each other's inverse. */
+#include "support.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <sennit/endpoint.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* A text, and the one that the endpoint prints as. */
 static const struct good {
@@ -41,140 +36,43 @@ static const struct good {
 	{ "[fe80::1%lo]:80", "[fe80::1%lo]:80", AF_INET6, 80 },
 };
 
-/* clang-format off: several texts a line. */
+/* Several texts a line: */
+/* clang-format off */
 static const char *const hostile[] = {
 	/* Not even the shape. */
-	"",
-	"-",
-	":",
-	"::",
-	"80",
-	":80",
-	"127.0.0.1",
-	"127.0.0.1:",
-	"[",
-	"]",
-	"[]",
-	"[]:80",
-	"[:80",
-	"[::1",
-	"[::1]",
-	"[::1]:",
-	"[::1]80",
-	"[::1]::80",
-	"[[::1]]:80",
-	"[::1]]:80",
-	"[::1]:80]",
-	"::1]:80",
-	"127.0.0.1:80:80",
-	"127.0.0.1::80",
-	"127.0.0.1/8:80",
-	"127.0.0.1;80",
-	"tcp://127.0.0.1:80",
-	"127.0.0.1:80/",
+	"", "-", ":", "::", "80", ":80", "127.0.0.1", "127.0.0.1:", "[", "]", "[]", "[]:80", "[:80",
+	"[::1", "[::1]", "[::1]:", "[::1]80", "[::1]::80", "[[::1]]:80", "[::1]]:80", "[::1]:80]",
+	"::1]:80", "127.0.0.1:80:80", "127.0.0.1::80", "127.0.0.1/8:80", "127.0.0.1;80",
+	"tcp://127.0.0.1:80", "127.0.0.1:80/",
 	/* Blanks and other surroundings. */
-	" 127.0.0.1:80",
-	"127.0.0.1:80 ",
-	"127.0.0.1 :80",
-	"127.0.0.1: 80",
-	"127.0.0.1:80\n",
-	"\t127.0.0.1:80",
-	" [::1]:80",
-	"[::1]:80 ",
-	"[ ::1]:80",
-	"[::1 ]:80",
-	"[::1] :80",
-	"127.0.0.1:80\r\n",
-	"\"127.0.0.1:80\"",
+	" 127.0.0.1:80", "127.0.0.1:80 ", "127.0.0.1 :80", "127.0.0.1: 80", "127.0.0.1:80\n",
+	"\t127.0.0.1:80", " [::1]:80", "[::1]:80 ", "[ ::1]:80", "[::1 ]:80", "[::1] :80",
+	"127.0.0.1:80\r\n", "\"127.0.0.1:80\"",
 	/* Names, and what only a resolver knows. */
-	"localhost:80",
-	"example.com:80",
-	"[localhost]:80",
-	"127.0.0.1:http",
-	"[::1]:http",
-	"*:80",
-	"any:80",
-	"lo:80",
+	"localhost:80", "example.com:80", "[localhost]:80", "127.0.0.1:http", "[::1]:http", "*:80",
+	"any:80", "lo:80",
 	/* IPv4 that is not four plain numbers, or stands in brackets. */
-	"[127.0.0.1]:80",
-	"127.1:80",
-	"127:80",
-	"2130706433:80",
-	"0x7f.0.0.1:80",
-	"0177.0.0.1:80",
-	"127.0.0.01:80",
-	"127.0.0.256:80",
-	"127.0.0.-1:80",
-	"127.0.0.+1:80",
-	"127.0.0.1.:80",
-	".127.0.0.1:80",
-	"127..0.1:80",
-	"1.2.3.4.5:80",
-	"127.0.0.1e0:80",
-	"1.2.3.4294967297:80",
+	"[127.0.0.1]:80", "127.1:80", "127:80", "2130706433:80", "0x7f.0.0.1:80", "0177.0.0.1:80",
+	"127.0.0.01:80", "127.0.0.256:80", "127.0.0.-1:80", "127.0.0.+1:80", "127.0.0.1.:80",
+	".127.0.0.1:80", "127..0.1:80", "1.2.3.4.5:80", "127.0.0.1e0:80", "1.2.3.4294967297:80",
 	"000127.000000.0.1:80",
 	/* IPv6 that is none, or stands without brackets. */
-	"::1:80",
-	"::1",
-	"fe80::1%lo:80",
-	"[:::1]:80",
-	"[1::2::3]:80",
-	"[12345::]:80",
-	"[g::]:80",
-	"[1:2:3:4:5:6:7]:80",
-	"[1:2:3:4:5:6:7:8:9]:80",
-	"[1:2:3:4:5:6:7:8::]:80",
-	"[:1]:80",
-	"[1:]:80",
-	"[::1.2.3]:80",
-	"[::1.2.3.256]:80",
-	"[::00001]:80",
-	"[::-1]:80",
-	"[::0x1]:80",
-	"[::1/64]:80",
-	"(::1):80",
-	"[v1.fe80::a]:80",
+	"::1:80", "::1", "fe80::1%lo:80", "[:::1]:80", "[1::2::3]:80", "[12345::]:80", "[g::]:80",
+	"[1:2:3:4:5:6:7]:80", "[1:2:3:4:5:6:7:8:9]:80", "[1:2:3:4:5:6:7:8::]:80", "[:1]:80",
+	"[1:]:80", "[::1.2.3]:80", "[::1.2.3.256]:80", "[::00001]:80", "[::-1]:80", "[::0x1]:80",
+	"[::1/64]:80", "(::1):80", "[v1.fe80::a]:80",
 	/* Ports. */
-	"127.0.0.1:080",
-	"127.0.0.1:00",
-	"127.0.0.1:65536",
-	"127.0.0.1:99999",
-	"127.0.0.1:100000",
-	"127.0.0.1:4294967376",
-	"127.0.0.1:18446744073709551696",
-	"127.0.0.1:-1",
-	"127.0.0.1:+80",
-	"127.0.0.1:0x50",
-	"127.0.0.1:8 0",
-	"127.0.0.1:80a",
-	"127.0.0.1:8.0",
-	"127.0.0.1:8e1",
-	"[::1]:080",
-	"[::1]:65536",
-	"[::1]:-1",
-	"[::1]:+80",
-	"[::1]:000000000000000000000000000080",
+	"127.0.0.1:080", "127.0.0.1:00", "127.0.0.1:65536", "127.0.0.1:99999", "127.0.0.1:100000",
+	"127.0.0.1:4294967376", "127.0.0.1:18446744073709551696", "127.0.0.1:-1", "127.0.0.1:+80",
+	"127.0.0.1:0x50", "127.0.0.1:8 0", "127.0.0.1:80a", "127.0.0.1:8.0", "127.0.0.1:8e1",
+	"[::1]:080", "[::1]:65536", "[::1]:-1", "[::1]:+80", "[::1]:000000000000000000000000000080",
 	"127.0.0.1:\xd9\xa8\xd9\xa0",
 	/* Scopes. */
-	"[fe80::1%]:80",
-	"[%lo]:80",
-	"[fe80::1%0]:80",
-	"[fe80::1%03]:80",
-	"[fe80::1%-1]:80",
-	"[fe80::1%+1]:80",
-	"[fe80::1%4294967296]:80",
-	"[fe80::1%18446744073709551617]:80",
-	"[fe80::1%nosuchif0]:80",
-	"[fe80::1%lo%lo]:80",
-	"[fe80::1%lo ]:80",
-	"[fe80::1% lo]:80",
-	"[fe80::1%%lo]:80",
-	"[fe80::1%25lo]:80",
-	"[fe80::1%a_name_of_sixteen]:80",
-	"[fe80::1%../lo]:80",
-	"[fe80::1]%lo:80",
-	"127.0.0.1%lo:80",
-	"[127.0.0.1%lo]:80",
+	"[fe80::1%]:80", "[%lo]:80", "[fe80::1%0]:80", "[fe80::1%03]:80", "[fe80::1%-1]:80",
+	"[fe80::1%+1]:80", "[fe80::1%4294967296]:80", "[fe80::1%18446744073709551617]:80",
+	"[fe80::1%nosuchif0]:80", "[fe80::1%lo%lo]:80", "[fe80::1%lo ]:80", "[fe80::1% lo]:80",
+	"[fe80::1%%lo]:80", "[fe80::1%25lo]:80", "[fe80::1%a_name_of_sixteen]:80",
+	"[fe80::1%../lo]:80", "[fe80::1]%lo:80", "127.0.0.1%lo:80", "[127.0.0.1%lo]:80",
 	"[fe80::1%lo:80",
 };
 /* clang-format on */
@@ -192,7 +90,7 @@ static struct sennit_endpoint parsed(const char *text)
 static void good_texts_are_read_and_printed_in_one_form(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(good); i++) {
+	for (size_t i = 0; i < COUNT_OF(good); i++) {
 		struct sennit_endpoint endpoint = parsed(good[i].text), again;
 		char text[SENNIT_ENDPOINT_TEXT];
 
@@ -223,8 +121,8 @@ static void what_is_read_is_what_the_system_reads(void **state)
 static void hostile_texts_are_refused_and_leave_the_endpoint_alone(void **state)
 {
 	(void)state;
-	assert_true(COUNT(hostile) >= 60);
-	for (size_t i = 0; i < COUNT(hostile); i++) {
+	assert_true(COUNT_OF(hostile) >= 60);
+	for (size_t i = 0; i < COUNT_OF(hostile); i++) {
 		struct sennit_endpoint endpoint, before;
 
 		memset(&endpoint, 0xa5, sizeof endpoint);
@@ -239,7 +137,7 @@ static void hostile_texts_are_refused_and_leave_the_endpoint_alone(void **state)
 static void no_beginning_of_a_good_text_is_read_past_its_end(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(good); i++) {
+	for (size_t i = 0; i < COUNT_OF(good); i++) {
 		for (size_t length = 0; length < strlen(good[i].text); length++) {
 			char *text = strndup(good[i].text, length);
 			struct sennit_endpoint endpoint;
@@ -265,7 +163,7 @@ static void a_very_long_text_is_refused(void **state)
 	(void)state;
 	assert_non_null(text);
 	for (const char *fill = "01:a[]%. "; *fill; fill++) {
-		for (size_t i = 0; i < COUNT(beginnings); i++) {
+		for (size_t i = 0; i < COUNT_OF(beginnings); i++) {
 			struct sennit_endpoint endpoint;
 
 			memset(text, *fill, size);
@@ -346,12 +244,12 @@ static void the_scope_of_every_interface_survives_the_round_trip(void **state)
 static void printing_fills_the_size_exactly_or_says_that_there_is_no_room(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i <= COUNT(good); i++) {
-		const char *expected = i < COUNT(good) ? good[i].printed : "-";
+	for (size_t i = 0; i <= COUNT_OF(good); i++) {
+		const char *expected = i < COUNT_OF(good) ? good[i].printed : "-";
 		struct sennit_endpoint endpoint = { 0 };
 		size_t need = strlen(expected) + 1;
 
-		if (i < COUNT(good))
+		if (i < COUNT_OF(good))
 			endpoint = parsed(good[i].text);
 		for (size_t size = 0; size <= need; size++) {
 			char *text = malloc(size ? size : 1); /* ASan looks at its end */
@@ -405,29 +303,22 @@ static void the_size_is_that_of_the_address(void **state)
 
 static void endpoints_are_equal_where_family_address_port_and_scope_are(void **state)
 {
+	/* clang-format off */
 	static const char *const different[] = {
-		"127.0.0.1:80",
-		"127.0.0.1:81",
-		"127.0.0.2:80",
-		"[::1]:80",
-		"[::1]:81",
-		"[::2]:80",
-		"[::ffff:127.0.0.1]:80",
-		"[fe80::1]:80",
-		"[fe80::1%1]:80",
-		"[fe80::1%2]:80",
-		"0.0.0.0:0",
-		"[::]:0",
+		"127.0.0.1:80", "127.0.0.1:81", "127.0.0.2:80", "[::1]:80", "[::1]:81", "[::2]:80",
+		"[::ffff:127.0.0.1]:80", "[fe80::1]:80", "[fe80::1%1]:80", "[fe80::1%2]:80",
+		"0.0.0.0:0", "[::]:0",
 	};
+	/* clang-format on */
 	struct sennit_endpoint unspecified = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(different); i++) {
+	for (size_t i = 0; i < COUNT_OF(different); i++) {
 		struct sennit_endpoint a = parsed(different[i]);
 
 		assert_false(sennit_endpoint_equal(&a, &unspecified));
 		assert_false(sennit_endpoint_equal(&unspecified, &a));
-		for (size_t j = 0; j < COUNT(different); j++) {
+		for (size_t j = 0; j < COUNT_OF(different); j++) {
 			struct sennit_endpoint b = parsed(different[j]);
 
 			assert_int_equal(sennit_endpoint_equal(&a, &b), i == j);
@@ -450,22 +341,21 @@ static void what_lies_beside_the_address_does_not_count_in_a_comparison(void **s
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_texts_are_read_and_printed_in_one_form),
-		cmocka_unit_test(what_is_read_is_what_the_system_reads),
-		cmocka_unit_test(hostile_texts_are_refused_and_leave_the_endpoint_alone),
-		cmocka_unit_test(no_beginning_of_a_good_text_is_read_past_its_end),
-		cmocka_unit_test(a_very_long_text_is_refused),
-		cmocka_unit_test(every_port_survives_the_round_trip),
-		cmocka_unit_test(random_addresses_survive_the_round_trip),
-		cmocka_unit_test(the_scope_of_every_interface_survives_the_round_trip),
-		cmocka_unit_test(printing_fills_the_size_exactly_or_says_that_there_is_no_room),
-		cmocka_unit_test(the_longest_endpoint_fits_in_the_size_that_always_suffices),
-		cmocka_unit_test(
-		    an_unspecified_endpoint_prints_as_a_dash_and_has_no_size_and_no_port),
-		cmocka_unit_test(the_size_is_that_of_the_address),
-		cmocka_unit_test(endpoints_are_equal_where_family_address_port_and_scope_are),
-		cmocka_unit_test(what_lies_beside_the_address_does_not_count_in_a_comparison),
+	static const struct CMUnitTest tests[] = {
+		TEST(good_texts_are_read_and_printed_in_one_form),
+		TEST(what_is_read_is_what_the_system_reads),
+		TEST(hostile_texts_are_refused_and_leave_the_endpoint_alone),
+		TEST(no_beginning_of_a_good_text_is_read_past_its_end),
+		TEST(a_very_long_text_is_refused),
+		TEST(every_port_survives_the_round_trip),
+		TEST(random_addresses_survive_the_round_trip),
+		TEST(the_scope_of_every_interface_survives_the_round_trip),
+		TEST(printing_fills_the_size_exactly_or_says_that_there_is_no_room),
+		TEST(the_longest_endpoint_fits_in_the_size_that_always_suffices),
+		TEST(an_unspecified_endpoint_prints_as_a_dash_and_has_no_size_and_no_port),
+		TEST(the_size_is_that_of_the_address),
+		TEST(endpoints_are_equal_where_family_address_port_and_scope_are),
+		TEST(what_lies_beside_the_address_does_not_count_in_a_comparison),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* error.c - what error values are called, and the library's version. */
+#include "support.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <sennit/error.h>
 #include <sennit/version.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static void an_errno_has_its_symbol_and_its_text(void **state)
 {
@@ -45,7 +42,7 @@ static void every_other_value_is_unknown(void **state)
 	static const int values[] = { 1, EBADF, INT_MAX, INT_MIN, -4095, -4096, -4101, -1000 };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+	for (size_t i = 0; i < COUNT_OF(values); i++) {
 		assert_string_equal(sennit_error_name(values[i]), "?");
 		assert_string_equal(sennit_strerror(values[i]), "unknown error");
 	}
@@ -64,12 +61,12 @@ static void the_library_tells_the_version_of_its_headers(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_errno_has_its_symbol_and_its_text),
-		cmocka_unit_test(success_has_a_name_too),
-		cmocka_unit_test(each_of_sennits_own_has_its_symbol_and_a_text),
-		cmocka_unit_test(every_other_value_is_unknown),
-		cmocka_unit_test(the_library_tells_the_version_of_its_headers),
+	static const struct CMUnitTest tests[] = {
+		TEST(an_errno_has_its_symbol_and_its_text),
+		TEST(success_has_a_name_too),
+		TEST(each_of_sennits_own_has_its_symbol_and_a_text),
+		TEST(every_other_value_is_unknown),
+		TEST(the_library_tells_the_version_of_its_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

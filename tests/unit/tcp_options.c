@@ -2,20 +2,14 @@
 /* tcp_options.c - socket options by name, on real sockets: what is set is what the system has, what
  * is read is what was set, and what means nothing is refused. */
 #include "io/tcp_options.h"
+#include "support.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* Switches, with what they are to the system: named here once more, so that a slip in the library's
  * table shows. IPV6_V6ONLY has a test of its own. */
@@ -67,7 +61,7 @@ static void a_switch_goes_on_and_off_and_is_what_the_system_has(void **state)
 	int fd = open_socket(AF_INET);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(switches); i++) {
+	for (size_t i = 0; i < COUNT_OF(switches); i++) {
 		for (int round = 0; round < 4; round++) {
 			int want = round & 1, value = -1;
 
@@ -86,8 +80,8 @@ static void a_switch_takes_nothing_but_0_and_1(void **state)
 	int fd = open_socket(AF_INET6);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(wrong); i++) {
-		for (size_t j = 0; j < COUNT(switches); j++) {
+	for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+		for (size_t j = 0; j < COUNT_OF(switches); j++) {
 			int before = system_value(fd, &switches[j]);
 
 			assert_int_equal(sennit__tcp_option_set(fd, switches[j].option, wrong[i]),
@@ -104,7 +98,7 @@ static void an_amount_is_what_the_system_has(void **state)
 	int fd = open_socket(AF_INET);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(amounts); i++) {
+	for (size_t i = 0; i < COUNT_OF(amounts); i++) {
 		for (int want = 11; want < 14; want++) {
 			int value = -1;
 
@@ -122,7 +116,7 @@ static void a_buffer_size_is_read_doubled_as_the_system_keeps_it(void **state)
 	int fd = open_socket(AF_INET);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(buffers); i++) {
+	for (size_t i = 0; i < COUNT_OF(buffers); i++) {
 		int value = -1;
 
 		assert_int_equal(sennit__tcp_option_set(fd, buffers[i].option, 16384), 0);
@@ -139,13 +133,13 @@ static void a_negative_amount_is_refused(void **state)
 	int fd = open_socket(AF_INET);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(buffers); i++) {
+	for (size_t i = 0; i < COUNT_OF(buffers); i++) {
 		int before = system_value(fd, &buffers[i]);
 
 		assert_int_equal(sennit__tcp_option_set(fd, buffers[i].option, -1), -EINVAL);
 		assert_int_equal(system_value(fd, &buffers[i]), before);
 	}
-	for (size_t i = 0; i < COUNT(amounts); i++) {
+	for (size_t i = 0; i < COUNT_OF(amounts); i++) {
 		assert_int_equal(sennit__tcp_option_set(fd, amounts[i].option, -1), -EINVAL);
 		assert_int_equal(sennit__tcp_option_set(fd, amounts[i].option, INT_MIN), -EINVAL);
 	}
@@ -160,7 +154,7 @@ static void linger_is_off_at_minus_1_and_on_from_0(void **state)
 	(void)state;
 	assert_int_equal(sennit__tcp_option_get(fd, SENNIT_TCP_LINGER, &value), 0);
 	assert_int_equal(value, -1);
-	for (size_t i = 0; i < COUNT(values); i++) {
+	for (size_t i = 0; i < COUNT_OF(values); i++) {
 		struct linger linger;
 		socklen_t size = sizeof linger;
 
@@ -222,7 +216,7 @@ static void an_option_that_does_not_exist_is_refused(void **state)
 	int fd = open_socket(AF_INET);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(options); i++) {
+	for (size_t i = 0; i < COUNT_OF(options); i++) {
 		enum sennit_tcp_option option = (enum sennit_tcp_option)options[i];
 		int value = 77;
 
@@ -252,17 +246,17 @@ static void what_the_system_reports_comes_through_and_the_value_stays(void **sta
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_switch_goes_on_and_off_and_is_what_the_system_has),
-		cmocka_unit_test(a_switch_takes_nothing_but_0_and_1),
-		cmocka_unit_test(an_amount_is_what_the_system_has),
-		cmocka_unit_test(a_buffer_size_is_read_doubled_as_the_system_keeps_it),
-		cmocka_unit_test(a_negative_amount_is_refused),
-		cmocka_unit_test(linger_is_off_at_minus_1_and_on_from_0),
-		cmocka_unit_test(linger_0_resets_the_connection_at_close),
-		cmocka_unit_test(v6_only_is_for_ipv6_sockets),
-		cmocka_unit_test(an_option_that_does_not_exist_is_refused),
-		cmocka_unit_test(what_the_system_reports_comes_through_and_the_value_stays),
+	static const struct CMUnitTest tests[] = {
+		TEST(a_switch_goes_on_and_off_and_is_what_the_system_has),
+		TEST(a_switch_takes_nothing_but_0_and_1),
+		TEST(an_amount_is_what_the_system_has),
+		TEST(a_buffer_size_is_read_doubled_as_the_system_keeps_it),
+		TEST(a_negative_amount_is_refused),
+		TEST(linger_is_off_at_minus_1_and_on_from_0),
+		TEST(linger_0_resets_the_connection_at_close),
+		TEST(v6_only_is_for_ipv6_sockets),
+		TEST(an_option_that_does_not_exist_is_refused),
+		TEST(what_the_system_reports_comes_through_and_the_value_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
