@@ -32,7 +32,7 @@ static void count(void)
 #if defined(SANITIZED_THREAD) || defined(SANITIZED_ADDRESS)
 
 int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
-					      void (*on_free)(const volatile void *));
+                                              void (*on_free)(const volatile void *));
 
 static void on_allocated(const volatile void *memory, size_t size)
 {

@@ -13,8 +13,8 @@
 /* Ends the child. Without exit handlers: the parent's state is not the child's to tidy. */
 static _Noreturn void run_in_child(int text_fd, stage_function *function, void *argument)
 {
-	static const int caught[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS};
-	struct rlimit none = {0};
+	static const int caught[] = { SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS };
+	struct rlimit none = { 0 };
 
 	/* cmocka's handlers would go on with the next test, here. */
 	for (unsigned i = 0; i < COUNT_OF(caught); i++)
@@ -50,9 +50,9 @@ void in_child(struct child *child, stage_function *function, void *argument)
 	for (;;) {
 		char spare[512];
 		bool full = size == sizeof child->text - 1;
-		ssize_t got = full ? read(pipe_fds[0], spare, sizeof spare)
-				   : read(pipe_fds[0], child->text + size,
-					  sizeof child->text - 1 - size);
+		ssize_t got =
+		    full ? read(pipe_fds[0], spare, sizeof spare)
+			 : read(pipe_fds[0], child->text + size, sizeof child->text - 1 - size);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -74,7 +74,7 @@ void assert_misuse(stage_function *function, void *argument, const char *word)
 	in_child(&child, function, argument);
 	if (!WIFSIGNALED(child.status) || WTERMSIG(child.status) != SIGABRT)
 		fail_msg("no SIGABRT (status %#x); on stderr: %s", (unsigned)child.status,
-			 child.text);
+		         child.text);
 	size = strlen(child.text);
 	if (size < 2 || child.text[size - 1] != '\n' ||
 	    strchr(child.text, '\n') != child.text + size - 1)

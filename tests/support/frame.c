@@ -16,9 +16,9 @@
 
 /* A minute, and more where everything is slower. */
 #if defined(SANITIZED_THREAD) || defined(SANITIZED_ADDRESS)
-#define PATIENCE_S 90
+# define PATIENCE_S 90
 #else
-#define PATIENCE_S 60
+# define PATIENCE_S 60
 #endif
 
 #define RUNTIMES_MAX 16
@@ -106,7 +106,7 @@ static void *dump_all(void *argument)
 /* A worker that hangs keeps dump from returning: another thread asks, for at most 5 s. */
 static void give_up(void)
 {
-	struct timespec pause = {.tv_sec = 5};
+	struct timespec pause = { .tv_sec = 5 };
 	pthread_t thread;
 
 	fprintf(stderr, "watchdog: %s: no progress for %d s\n", running, PATIENCE_S);
@@ -224,7 +224,7 @@ int test_teardown(void **state)
 	}
 	if (descriptors != descriptors_before) {
 		print_error("%u descriptors before the test, %u after it\n", descriptors_before,
-			    descriptors);
+		            descriptors);
 		show_new_descriptors();
 		status = -1;
 	}

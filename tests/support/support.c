@@ -155,8 +155,9 @@ struct sennit_runtime *driven_runtime(void)
 
 struct sennit_runtime *started_runtime(unsigned workers)
 {
-	struct sennit_runtime_options options = {
-		.size = sizeof options, .workers = workers, .pin = SENNIT_PIN_NONE};
+	struct sennit_runtime_options options = { .size = sizeof options,
+		                                  .workers = workers,
+		                                  .pin = SENNIT_PIN_NONE };
 	struct sennit_runtime *runtime = NULL;
 
 	assert_int_equal(sennit_runtime_create(&options, &runtime), 0);
@@ -175,6 +176,8 @@ void end_runtime(struct sennit_runtime *runtime)
 
 void run_until(struct sennit_runtime *runtime, const bool *flag)
 {
+	if (sennit_runtime_stopped(runtime))
+		sennit_runtime_restart(runtime);
 	while (!*flag) {
 		int64_t ran = sennit_runtime_run_one(runtime);
 
@@ -215,7 +218,7 @@ static void on_call(struct sennit_task *task, int error)
 
 void call_on(struct sennit_executor *executor, stage_function *function, void *argument)
 {
-	struct call call = {.function = function, .argument = argument, .done = LATCH(1)};
+	struct call call = { .function = function, .argument = argument, .done = LATCH(1) };
 
 	sennit_post(executor, &call.task, on_call);
 	latch_wait(&call.done);
@@ -251,7 +254,7 @@ void call_on_kind(struct stage *stage, stage_function *function, void *argument)
 void on_each_kind_of_thread(void (*scenario)(struct stage *stage))
 {
 	for (int kind = 0; kind < THREAD_KINDS; kind++) {
-		struct stage stage = {.kind = (enum thread_kind)kind};
+		struct stage stage = { .kind = (enum thread_kind)kind };
 
 		stage.runtime = started_runtime(2);
 		stage.owner = sennit_runtime_worker(stage.runtime, 0);

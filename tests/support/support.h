@@ -39,37 +39,36 @@
 #include <sys/types.h>
 
 #if defined(__SANITIZE_THREAD__)
-#define SANITIZED_THREAD 1
+# define SANITIZED_THREAD 1
 #elif defined(__SANITIZE_ADDRESS__)
-#define SANITIZED_ADDRESS 1
+# define SANITIZED_ADDRESS 1
 #elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SANITIZED_THREAD 1
-#elif __has_feature(address_sanitizer)
-#define SANITIZED_ADDRESS 1
-#endif
+# if __has_feature(thread_sanitizer)
+#  define SANITIZED_THREAD 1
+# elif __has_feature(address_sanitizer)
+#  define SANITIZED_ADDRESS 1
+# endif
 #endif
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The struct that a member pointer lies in. */
-#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* --- the frame around each test --------------------------------------------------------------- */
 
 #define TEST(function)                                                                             \
-	cmocka_unit_test_prestate_setup_teardown(function, test_setup, test_teardown,              \
-						 (void *)(#function))
+ cmocka_unit_test_prestate_setup_teardown(function, test_setup, test_teardown, (void *)(#function))
 
 int test_setup(void **state);
 int test_teardown(void **state);
 
 /* Ends the test as skipped; the reason appears in the summary of tests/run. */
 #define SKIP(reason)                                                                               \
-	do {                                                                                       \
-		print_message("skipped because %s\n", reason);                                     \
-		skip();                                                                            \
-	} while (0)
+ do {                                                                                              \
+  print_message("skipped because %s\n", reason);                                                   \
+  skip();                                                                                          \
+ } while (0)
 
 /* How much to do: SENNIT_TEST_SCALE, 1 by default; 10 and 100 in longer runs. */
 unsigned scale(void);
@@ -79,8 +78,8 @@ unsigned open_descriptors(void);
 
 /* --- failures off the main thread ------------------------------------------------------------- */
 
-/* Usable on every thread: remembers the first condition that did not hold; false where one does not.
- * Teardown fails the test. */
+/* Usable on every thread: remembers the first condition that did not hold; false where one does
+ * not. Teardown fails the test. */
 #define RECORD(condition) record((condition), __FILE__, __LINE__, #condition)
 
 bool record_failure(const char *file, int line, const char *text);
@@ -100,7 +99,10 @@ struct latch {
 	unsigned count;
 };
 
-#define LATCH(n) {.count = (n)}
+#define LATCH(n)                                                                                   \
+ {                                                                                                 \
+  .count = (n)                                                                                     \
+ }
 
 void latch_down(struct latch *latch);
 void latch_wait(struct latch *latch);
@@ -121,14 +123,14 @@ void wait_until_asleep(pid_t tid);
 struct result {
 	int error;
 	size_t bytes;
-	unsigned calls;                     /* how often the handler ran */
-	bool done;                          /* calls > 0: for run_until */
-	uint64_t order;                     /* grows with every call of on_result in the process */
-	struct sennit_op *op;               /* that came back */
-	struct sennit_runtime *runtime;     /* sennit_runtime_current() in the handler */
-	pid_t thread;                       /* that it ran on */
-	struct sennit_executor *expected;   /* the test's: where the handler must run, or NULL */
-	struct latch *latch;                /* the test's: counted down at each call, or NULL */
+	unsigned calls;                   /* how often the handler ran */
+	bool done;                        /* calls > 0: for run_until */
+	uint64_t order;                   /* grows with every call of on_result in the process */
+	struct sennit_op *op;             /* that came back */
+	struct sennit_runtime *runtime;   /* sennit_runtime_current() in the handler */
+	pid_t thread;                     /* that it ran on */
+	struct sennit_executor *expected; /* the test's: where the handler must run, or NULL */
+	struct latch *latch;              /* the test's: counted down at each call, or NULL */
 };
 
 /* The handler that fills op->user, a struct result. */
@@ -157,7 +159,7 @@ void watch_runtime(struct sennit_runtime *runtime);
 void forget_runtime(struct sennit_runtime *runtime);
 
 /* Runs a driven runtime on this thread, handler by handler, until the flag is set; fails the test
- * where it runs out of work before. */
+ * where it runs out of work before. Restarts it first where it was stopped. */
 void run_until(struct sennit_runtime *runtime, const bool *flag);
 
 /* Runs a driven runtime until it runs out of work, and readies it to be run again.
@@ -172,9 +174,9 @@ enum thread_kind { THREAD_OWNER, THREAD_OTHER_WORKER, THREAD_FOREIGN, THREAD_KIN
 /* Where a scenario plays: a started runtime with two workers. */
 struct stage {
 	struct sennit_runtime *runtime;
-	struct sennit_executor *owner;      /* worker 0's: open the objects with it */
-	struct sennit_executor *other;      /* worker 1's */
-	enum thread_kind kind;              /* where call_on_kind calls */
+	struct sennit_executor *owner; /* worker 0's: open the objects with it */
+	struct sennit_executor *other; /* worker 1's */
+	enum thread_kind kind;         /* where call_on_kind calls */
 };
 
 typedef void stage_function(void *argument);
@@ -213,8 +215,8 @@ uint64_t allocations_here(void);
 
 /* How a child process ended. */
 struct child {
-	int status;         /* as waitpid reports it */
-	char text[8192];    /* what it wrote to stderr, NUL-terminated */
+	int status;      /* as waitpid reports it */
+	char text[8192]; /* what it wrote to stderr, NUL-terminated */
 };
 
 /* Runs the function in a forked child and waits for it. The child exits with 0 when the function
