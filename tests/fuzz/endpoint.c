@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* endpoint.c - any text at all is read as an endpoint or refused; what is read prints as a text that
- * is read as the same endpoint. With clang this is a libFuzzer program; elsewhere replay.c is its
- * main and feeds it files, such as those of corpus/endpoint/. */
+/* endpoint.c - any text at all is read as an endpoint or refused; what is read prints as a text
+ * that is read as the same endpoint. With clang this is a libFuzzer program; elsewhere replay.c is
+ * its main and feeds it files, such as those of corpus/endpoint/. */
 #include <sennit/endpoint.h>
 #include <stdint.h>
 #include <stdlib.h>
