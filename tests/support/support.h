@@ -207,7 +207,8 @@ void give_back_cpus(const cpu_set_t *saved);
 /* --- allocations ------------------------------------------------------------------------------ */
 
 /* How often the allocator was called for memory, by any thread (by this thread), whoever called:
- * malloc, calloc, realloc, aligned_alloc, posix_memalign, memalign. Works under the sanitizers. */
+ * malloc, calloc, realloc, aligned_alloc, posix_memalign, memalign. Works under the sanitizers too,
+ * but that ThreadSanitizer does not tell of the aligned ones. */
 uint64_t allocations(void);
 uint64_t allocations_here(void);
 
