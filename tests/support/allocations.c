@@ -52,6 +52,16 @@ __attribute__((constructor)) static void install(void)
 		abort();
 }
 
+int64_t live_allocations(void)
+{
+	return -1;
+}
+
+bool fail_allocations_after(uint64_t calls)
+{
+	return calls == UINT64_MAX;
+}
+
 #else
 
 void *__libc_malloc(size_t size);
@@ -60,45 +70,86 @@ void *__libc_realloc(void *memory, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *memory);
 
+static atomic_int_fast64_t live;
+static atomic_uint_fast64_t left = UINT64_MAX;
+
+int64_t live_allocations(void)
+{
+	return atomic_load_explicit(&live, memory_order_relaxed);
+}
+
+bool fail_allocations_after(uint64_t calls)
+{
+	atomic_store(&left, calls);
+	return true;
+}
+
+/* Counts a call, and tells whether it may succeed. */
+static bool allowed(void)
+{
+	uint_fast64_t now = atomic_load_explicit(&left, memory_order_relaxed);
+
+	count();
+	while (now != UINT64_MAX && now != 0)
+		if (atomic_compare_exchange_weak(&left, &now, now - 1))
+			return true;
+	if (now == 0)
+		errno = ENOMEM;
+	return now != 0;
+}
+
+static void *counted(void *memory)
+{
+	if (memory)
+		atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+	return memory;
+}
+
 void *malloc(size_t size)
 {
-	count();
-	return __libc_malloc(size);
+	return allowed() ? counted(__libc_malloc(size)) : NULL;
 }
 
 void *calloc(size_t number, size_t size)
 {
-	count();
-	return __libc_calloc(number, size);
+	return allowed() ? counted(__libc_calloc(number, size)) : NULL;
 }
 
 void *realloc(void *memory, size_t size)
 {
-	count();
+	if (!allowed())
+		return NULL;
+	if (!memory)
+		return counted(__libc_realloc(NULL, size));
+	if (!size)
+		atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
 	return __libc_realloc(memory, size);
 }
 
 void *memalign(size_t alignment, size_t size)
 {
-	count();
-	return __libc_memalign(alignment, size);
+	return allowed() ? counted(__libc_memalign(alignment, size)) : NULL;
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-	count();
-	return __libc_memalign(alignment, size);
+	return memalign(alignment, size);
 }
 
 int posix_memalign(void **memory, size_t alignment, size_t size)
 {
-	count();
-	*memory = __libc_memalign(alignment, size);
-	return *memory ? 0 : ENOMEM;
+	void *result = memalign(alignment, size);
+
+	if (!result)
+		return ENOMEM;
+	*memory = result;
+	return 0;
 }
 
 void free(void *memory)
 {
+	if (memory)
+		atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
 	__libc_free(memory);
 }
 

@@ -212,6 +212,13 @@ void give_back_cpus(const cpu_set_t *saved);
 uint64_t allocations(void);
 uint64_t allocations_here(void);
 
+/* How many blocks are allocated now; always -1 under a sanitizer (which finds leaks itself). */
+int64_t live_allocations(void);
+
+/* Lets that many calls succeed, by any thread, and has the later ones fail, until it is called with
+ * UINT64_MAX. False where that cannot be done: under a sanitizer. */
+bool fail_allocations_after(uint64_t calls);
+
 /* --- child processes -------------------------------------------------------------------------- */
 
 /* How a child process ended. */
