@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* epoll.c - the backend over epoll: try the call, wait for an edge when it would wait.
+ *
+ * A descriptor is registered once, edge-triggered, for both directions. What an edge told is kept in
+ * the slot (READABLE, WRITABLE) until a call proves the contrary: EAGAIN always does; a short read
+ * only on a TCP socket whose last edge carried no PRI, RDHUP, HUP or ERR (else UNSURE), as elsewhere
+ * a second edge may never come (hazard HC5). An event names its slot by {generation, index}, so one
+ * that outlived its descriptor names nothing (HC1).
+ *
+ * The worker's eventfd is registered level-triggered and read on waking (HA4).
+ */
+#include "io/backend/backend.h"
+#include "io/fd.h"
+#include "io/sys/sys.h"
+#include "runtime/base/clock.h"
+
+#include <errno.h>
+#include <sennit/error.h>
+#include <sys/eventfd.h>
+
+/* Events collected by one call. */
+#define EVENTS_MAX 128
+
+/* Transfers of one stream in one turn. */
+#define TRANSFERS_MAX 16
+
+/* The data of the worker's own eventfd; no slot's. */
+#define WAKE UINT64_MAX
+
+/* --- transfers --------------------------------------------------------------------------------- */
+
+/* Whether the slot may make another transfer this turn; where not, the next turn goes on. */
+static bool allowed(struct sennit__slot *slot)
+{
+	uint16_t turn = (uint16_t)slot->owner->turn;
+
+	if (slot->turn != turn) {
+		slot->turn = turn;
+		slot->transfers = 0;
+	}
+	if (slot->transfers < TRANSFERS_MAX) {
+		slot->transfers++;
+		return true;
+	}
+	sennit__io_list(slot);
+	return false;
+}
+
+static void read_once(struct sennit__slot *slot, struct sennit_op *op)
+{
+	struct iovec *vector = sennit__io_of(slot->owner)->vector;
+	int count = 0;
+	bool whole;
+	size_t size = sennit__op_offer(op, vector, &count, IOV_MAX, SENNIT__STEP_MAX, &whole);
+	ssize_t got = sennit__fd_read(slot, vector, count);
+
+	if (got > 0) {
+		if ((size_t)got < size && slot->traits & SENNIT__TCP &&
+		    !(slot->flags & SENNIT__SLOT_UNSURE))
+			slot->flags &= (uint16_t)~SENNIT__SLOT_READABLE;
+		if (sennit_op_advance(op, (size_t)got))
+			sennit__object_done(slot, op, 0);
+	} else if (got == -EAGAIN) {
+		slot->flags &= (uint16_t)~SENNIT__SLOT_READABLE;
+	} else if (got == 0) {
+		sennit__object_done(slot, op, slot->traits & SENNIT__DATAGRAM ? 0 : SENNIT_EOF);
+	} else if (got != -EINTR) {
+		sennit__object_done(slot, op, (int)got);
+	}
+}
+
+static void epoll_read(struct sennit__slot *slot)
+{
+	struct sennit_op *op;
+
+	while ((op = slot->queue[SENNIT__READS]) &&
+	       (slot->flags & (SENNIT__SLOT_READABLE | SENNIT__SLOT_PAUSED)) ==
+		       SENNIT__SLOT_READABLE &&
+	       allowed(slot)) {
+		if (SENNIT__LIKELY(sennit__op_does(op) == SENNIT__READ))
+			read_once(slot, op);
+		else
+			sennit__fd_accept(slot, op);
+	}
+}
+
+/* Counts what a gather call took to the operations at the head of the queue, in order. */
+static void distribute(struct sennit__slot *slot, size_t taken)
+{
+	while (taken) {
+		struct sennit_op *op = slot->queue[SENNIT__WRITES];
+		size_t left = sennit__op_left(op);
+		size_t part = taken < left ? taken : left;
+		bool done = sennit_op_advance(op, part);
+
+		taken -= part;
+		if (part < left && sennit__op_mode(op) == SENNIT__SOME && sennit_op_next(op))
+			done = false; /* S21: whole, where others are queued behind it */
+		if (done)
+			sennit__object_done(slot, op, 0);
+	}
+}
+
+/* Gathers whole operations, and of the last what there is room for. */
+static int gather(struct sennit__slot *slot, struct iovec *vector)
+{
+	struct sennit_op *op = slot->queue[SENNIT__WRITES];
+	size_t budget = SENNIT__STEP_MAX;
+	int count = 0;
+	bool whole;
+
+	do {
+		budget -= sennit__op_offer(op, vector, &count, IOV_MAX, budget, &whole);
+		op = sennit_op_next(op);
+	} while (whole && op && !(slot->traits & SENNIT__MESSAGES) && count < IOV_MAX &&
+		 sennit__op_does(op) == SENNIT__WRITE);
+	return count;
+}
+
+static void write_once(struct sennit__slot *slot, struct sennit_op *op)
+{
+	struct iovec *vector = sennit__io_of(slot->owner)->vector;
+	ssize_t taken = sennit__fd_write(slot, vector, gather(slot, vector));
+
+	if (taken > 0)
+		distribute(slot, (size_t)taken);
+	else if (taken == 0 || taken == -EAGAIN)
+		slot->flags &= (uint16_t)~SENNIT__SLOT_WRITABLE;
+	else if (taken != -EINTR)
+		sennit__object_done(slot, op, (int)taken);
+}
+
+static void epoll_write(struct sennit__slot *slot)
+{
+	struct sennit_op *op;
+
+	while ((op = slot->queue[SENNIT__WRITES]) && slot->flags & SENNIT__SLOT_WRITABLE &&
+	       allowed(slot)) {
+		if (SENNIT__LIKELY(sennit__op_does(op) == SENNIT__WRITE))
+			write_once(slot, op);
+		else
+			sennit__fd_connect(slot, op);
+	}
+}
+
+/* --- events ------------------------------------------------------------------------------------ */
+
+static void on_event(struct sennit__slot *slot, uint32_t events)
+{
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLHUP | EPOLLERR)) {
+		slot->flags |= SENNIT__SLOT_READABLE;
+		if (events & (EPOLLRDHUP | EPOLLPRI | EPOLLHUP | EPOLLERR))
+			slot->flags |= SENNIT__SLOT_UNSURE;
+		else
+			slot->flags &= (uint16_t)~SENNIT__SLOT_UNSURE;
+		if (slot->queue[SENNIT__READS])
+			epoll_read(slot);
+	}
+	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
+		slot->flags |= SENNIT__SLOT_WRITABLE;
+		if (slot->queue[SENNIT__WRITES])
+			sennit__io_list(slot);
+	}
+	if (SENNIT__UNLIKELY(slot->queue[SENNIT__WAITS] != NULL))
+		sennit__fd_waits_ready(slot, events);
+}
+
+static void take_wakes(struct sennit__io *io)
+{
+	uint64_t wakes;
+
+	if (sennit__sys_read(io->event, &wakes, sizeof wakes) == (ssize_t)sizeof wakes)
+		io->worker->wakes_owed -= (int64_t)wakes;
+}
+
+/* Milliseconds until a deadline, never too few. */
+static int timeout_ms(uint64_t deadline_ns)
+{
+	uint64_t now;
+	uint64_t ms;
+
+	if (deadline_ns == 0)
+		return 0;
+	if (deadline_ns == SENNIT__NEVER)
+		return -1;
+	now = sennit__clock_now();
+	if (deadline_ns <= now)
+		return 0;
+	ms = (deadline_ns - now - 1) / 1000000 + 1;
+	return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+static void epoll_wait_for_events(struct sennit__io *io, uint64_t deadline_ns)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int count = sennit__sys_epoll_wait(io->epoll, events, EVENTS_MAX, timeout_ms(deadline_ns));
+
+	for (int i = 0; i < count; i++) {
+		uint64_t data = events[i].data.u64;
+		struct sennit__slot *slot;
+
+		if (data == WAKE) {
+			take_wakes(io);
+			continue;
+		}
+		slot = sennit__slab_at(&io->slab, (uint32_t)data);
+		/* object.P1: a slot of another generation, or one that is closed, is not asked further */
+		if (sennit__load_acquire_u64(&slot->word) >> 32 == data >> 32 &&
+		    !(slot->flags & SENNIT__SLOT_GONE))
+			on_event(slot, events[i].events);
+	}
+}
+
+static void epoll_wake(struct sennit__io *io)
+{
+	const uint64_t one = 1;
+
+	sennit__sys_write(io->event, &one, sizeof one);
+}
+
+/* --- registration ------------------------------------------------------------------------------ */
+
+static int epoll_attach(struct sennit__slot *slot)
+{
+	struct sennit__io *io = sennit__io_of(slot->owner);
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET};
+	/* relaxed: the generation of an open object is as its handle says */
+	uint64_t word = sennit__load_relaxed_u64(&slot->word);
+	int error;
+
+	if (slot->traits & SENNIT__FILE)
+		return 0;
+	sennit__fd_ready_to_attach(slot);
+	event.data.u64 = (word >> 32) << 32 | slot->cell.index;
+	error = sennit__sys_epoll_ctl(io->epoll, EPOLL_CTL_ADD, slot->fd, &event);
+	if (error != -EPERM)
+		return error;
+	slot->traits |= SENNIT__FILE; /* nothing to wait for: a device that is always ready */
+	return 0;
+}
+
+static void epoll_detach(struct sennit__slot *slot)
+{
+	struct epoll_event unused = {0};
+
+	if (!(slot->traits & SENNIT__FILE))
+		sennit__sys_epoll_ctl(sennit__io_of(slot->owner)->epoll, EPOLL_CTL_DEL, slot->fd,
+				      &unused);
+}
+
+static int epoll_init(struct sennit__io *io)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = WAKE};
+	int error;
+
+	io->epoll = sennit__sys_epoll_create(EPOLL_CLOEXEC);
+	if (io->epoll < 0)
+		return io->epoll;
+	io->event = sennit__sys_eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	error = io->event;
+	if (error < 0)
+		goto no_event;
+	error = sennit__sys_epoll_ctl(io->epoll, EPOLL_CTL_ADD, io->event, &event);
+	if (error)
+		goto no_add;
+	io->worker->pollable_fd = io->epoll;
+	return 0;
+no_add:
+	sennit__sys_close(io->event);
+no_event:
+	sennit__sys_close(io->epoll);
+	return error;
+}
+
+static void epoll_fini(struct sennit__io *io)
+{
+	struct pollfd query = {.fd = io->event, .events = POLLIN};
+
+	while (io->worker->wakes_owed > 0) { /* whoever owes one is between its cas and its write */
+		sennit__sys_poll(&query, 1, -1);
+		take_wakes(io);
+	}
+	sennit__sys_close(io->event);
+	sennit__sys_close(io->epoll);
+}
+
+const struct sennit__backend sennit__backend_epoll = {
+	.name = "epoll",
+	.init = epoll_init,
+	.fini = epoll_fini,
+	.attach = epoll_attach,
+	.detach = epoll_detach,
+	.read = epoll_read,
+	.write = epoll_write,
+	.wait = epoll_wait_for_events,
+	.wake = epoll_wake,
+};

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* driver.c - runtime/'s driver seam over the backend seam. */
+#include "runtime/sched/driver.h"
+
+#include "io/backend/backend.h"
+#include "io/fd.h"
+#include "runtime/sched/runtime.h"
+
+#include <errno.h>
+#include <sennit/error.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MILLISECOND 1000000u
+
+void sennit__io_list(struct sennit__slot *slot)
+{
+	struct sennit__io *io = sennit__io_of(slot->owner);
+
+	if (slot->flags & SENNIT__SLOT_LISTED)
+		return;
+	slot->flags |= SENNIT__SLOT_LISTED;
+	slot->next = NULL;
+	*io->dirty_end = slot;
+	io->dirty_end = &slot->next;
+}
+
+static bool io_flush(struct sennit__worker *worker)
+{
+	struct sennit__io *io = sennit__io_of(worker);
+	struct sennit__slot *slot = io->dirty;
+
+	io->dirty = NULL;
+	io->dirty_end = &io->dirty;
+	while (slot) {
+		struct sennit__slot *next = slot->next;
+
+		slot->flags &= (uint16_t)~SENNIT__SLOT_LISTED;
+		if (slot->flags & SENNIT__SLOT_GONE) {
+			sennit__object_try_free(slot);
+		} else {
+			if (slot->queue[SENNIT__WRITES] && slot->flags & SENNIT__SLOT_WRITABLE)
+				io->backend->write(slot);
+			if (slot->queue[SENNIT__READS] && slot->flags & SENNIT__SLOT_READABLE)
+				io->backend->read(slot);
+		}
+		slot = next;
+	}
+	return io->dirty != NULL;
+}
+
+/* --- accepting pauses -------------------------------------------------------------------------- */
+
+void sennit__io_pause(struct sennit__slot *slot, int error)
+{
+	static const unsigned char delay_ms[] = {10, 20, 40, 80, 100};
+	struct sennit__io *io = sennit__io_of(slot->owner);
+	uint64_t resume_ns = sennit__clock_now() + delay_ms[slot->pauses] * (uint64_t)MILLISECOND;
+
+	if (!slot->pauses)
+		sennit__log(slot->owner->executor.runtime_, SENNIT_LOG_WARNING,
+			    "accepting pauses: %s", sennit_strerror(error));
+	if (slot->pauses < sizeof delay_ms - 1)
+		slot->pauses++;
+	if (!io->paused || resume_ns < io->resume_ns)
+		io->resume_ns = resume_ns;
+	slot->flags |= SENNIT__SLOT_PAUSED;
+	slot->paused_next = io->paused;
+	io->paused = slot;
+}
+
+static void resume(struct sennit__io *io)
+{
+	struct sennit__slot *slot = io->paused;
+
+	io->paused = NULL;
+	while (slot) {
+		struct sennit__slot *next = slot->paused_next;
+
+		slot->flags &= (uint16_t)~SENNIT__SLOT_PAUSED;
+		if (slot->flags & SENNIT__SLOT_GONE)
+			sennit__object_try_free(slot);
+		else if (slot->queue[SENNIT__READS])
+			io->backend->read(slot);
+		slot = next;
+	}
+}
+
+static void io_wait(struct sennit__worker *worker, uint64_t deadline_ns)
+{
+	struct sennit__io *io = sennit__io_of(worker);
+
+	if (io->paused && deadline_ns > io->resume_ns)
+		deadline_ns = io->resume_ns;
+	io->backend->wait(io, deadline_ns);
+	if (io->paused && sennit__clock_now() >= io->resume_ns)
+		resume(io);
+}
+
+/* --- a worker's life --------------------------------------------------------------------------- */
+
+static int io_init(struct sennit__worker *worker)
+{
+	struct sennit__io *io = calloc(1, sizeof *io);
+	int error;
+
+	if (!io)
+		return -ENOMEM;
+	io->worker = worker;
+	io->backend = &sennit__backend_epoll;
+	io->dirty_end = &io->dirty;
+	sennit__slab_init(&io->slab, sizeof(struct sennit__slot));
+	worker->driver = io;
+	error = io->backend->init(io);
+	if (error) {
+		sennit__slab_fini(&io->slab);
+		free(io);
+	}
+	return error;
+}
+
+static void io_fini(struct sennit__worker *worker)
+{
+	struct sennit__io *io = sennit__io_of(worker);
+	uint32_t carved = sennit__slab_carved(&io->slab);
+
+	for (uint32_t i = 0; i < carved; i++) {
+		struct sennit__slot *slot = sennit__slab_at(&io->slab, i);
+
+		if (slot->type)
+			slot->type->close(slot->self);
+		else
+			sennit__fd_close(slot);
+	}
+	io->backend->fini(io);
+	sennit__slab_fini(&io->slab);
+	free(io);
+}
+
+static void io_wake(struct sennit__worker *worker)
+{
+	struct sennit__io *io = sennit__io_of(worker);
+
+	io->backend->wake(io);
+}
+
+static void io_cancel(struct sennit__worker *worker, int error)
+{
+	struct sennit__io *io = sennit__io_of(worker);
+
+	for (struct sennit__slot *slot = io->known; slot; slot = slot->known_next)
+		sennit__object_end_all(slot, error);
+}
+
+const struct sennit__driver sennit__driver = {
+	.init = io_init,
+	.fini = io_fini,
+	.wait = io_wait,
+	.wake = io_wake,
+	.flush = io_flush,
+	.cancel = io_cancel,
+};

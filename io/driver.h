@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* driver.h - what a worker keeps for I/O. The owner's alone, but for the slab. */
+#ifndef SENNIT_IO_DRIVER_H
+#define SENNIT_IO_DRIVER_H
+
+#include "io/object.h"
+
+#include <limits.h>
+
+struct sennit__backend;
+
+struct sennit__io {
+	struct sennit__worker *worker;
+	const struct sennit__backend *backend;
+	int epoll;
+	int event;
+	struct sennit__slab slab;
+	struct sennit__slot *known;      /* every slot that a start was received for */
+	struct sennit__slot *dirty;      /* to be flushed at the end of the turn, in order */
+	struct sennit__slot **dirty_end;
+	struct sennit__slot *paused;     /* acceptors that wait for descriptors or memory */
+	uint64_t resume_ns;              /* when they are tried again */
+	struct iovec vector[IOV_MAX];    /* of the gather call being made */
+};
+
+static inline struct sennit__io *sennit__io_of(const struct sennit__worker *worker)
+{
+	return worker->driver;
+}
+
+/* Has the slot flushed at the end of the turn. */
+void sennit__io_list(struct sennit__slot *slot);
+
+/* Pauses accepting on the slot after `error`, a little longer each time. */
+void sennit__io_pause(struct sennit__slot *slot, int error);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* dump.c - what a runtime is doing, for people.
+ *
+ * Callers     any thread. Each worker prints its own part: the caller sends it a message and blocks
+ *             until it is done. A worker that nobody is inside is entered instead.
+ * Ownership   the request lies on the caller's stack until `done` is set; the worker touches nothing
+ *             of it after that.
+ * Orders      P1  done: store (release) with the load (acquire): what was printed.
+ * Checked by  tests/unit/runtime.c
+ */
+#include "io/driver.h"
+#include "runtime/base/futex.h"
+#include "runtime/sched/runtime.h"
+
+
+struct request {
+	struct sennit_task task;
+	struct sennit__atomic_u32 done;
+	struct sennit__worker *worker;
+	FILE *file;
+};
+
+static unsigned length(const struct sennit__queue *queue)
+{
+	unsigned count = 0;
+
+	for (const struct sennit_task *task = queue->head; task; task = task->next_)
+		count++;
+	return count;
+}
+
+static void dump_op(const struct sennit_op *op, FILE *file)
+{
+	static const char *const does[] = {"read", "write", "wait", "accept", "connect"};
+	static const char *const modes[] = {"_some", "", "_at_least", "_while"};
+	uint32_t age = (uint32_t)(sennit__clock_now() >> 20) - op->started_ms_;
+	int kind = sennit__op_does(op);
+
+	fprintf(file, "      %s%s op=%p age=%ums bytes=%zu\n", does[kind],
+		kind <= SENNIT__WRITE ? modes[sennit__op_mode(op) >> 4] : "", (const void *)op,
+		(unsigned)((uint64_t)age * (1u << 20) / 1000000), op->bytes_);
+}
+
+static void dump_slot(const struct sennit__slot *slot, FILE *file)
+{
+	/* relaxed: only the generation is printed */
+	uint64_t word = sennit__load_relaxed_u64(&slot->word);
+
+	fprintf(file, "    object %u.%u ", slot->cell.index, (unsigned)(word >> 32));
+	if (slot->type)
+		fprintf(file, "%s", slot->type->name ? slot->type->name : "stream");
+	else
+		fprintf(file, "fd=%d%s%s", slot->fd,
+			slot->flags & SENNIT__SLOT_READABLE ? " readable" : "",
+			slot->flags & SENNIT__SLOT_WRITABLE ? " writable" : "");
+	fprintf(file, "%s\n", slot->flags & SENNIT__SLOT_PAUSED ? " paused" : "");
+	for (int queue = 0; queue < SENNIT__QUEUES; queue++) {
+		const struct sennit_op *head = slot->queue[queue];
+		const struct sennit_op *op = head;
+
+		while (op) {
+			dump_op(op, file);
+			op = sennit__op_after(op) == head ? NULL : sennit__op_after(op);
+		}
+	}
+}
+
+/* On the worker, or while nobody is inside. */
+static void dump_worker(const struct sennit__worker *worker, FILE *file)
+{
+	const struct sennit__io *io = sennit__io_of(worker);
+
+	/* relaxed: its own counters */
+	fprintf(file, "  worker %u: pinned=%u shared=%u begun=%llu ended=%llu turn=%u\n",
+		worker->index, length(&worker->pinned), length(&worker->shared),
+		(unsigned long long)sennit__load_relaxed_u64(&worker->begun), /* relaxed: own */
+		(unsigned long long)sennit__load_relaxed_u64(&worker->ended), /* relaxed: own */
+		worker->turn);
+	for (const struct sennit__slot *slot = io->known; slot; slot = slot->known_next)
+		dump_slot(slot, file);
+}
+
+static void on_request(struct sennit_task *task, int error)
+{
+	struct request *request = (struct request *)(void *)task;
+	struct sennit__worker *worker = request->worker;
+
+	(void)error;
+	dump_worker(worker, request->file);
+	sennit__store_release_u32(&request->done, 1); /* P1 */
+	sennit__futex_wake_all(&request->done);
+	sennit__worker_end(worker);
+}
+
+static void ask(struct sennit__worker *worker, FILE *file)
+{
+	struct request request = {.worker = worker, .file = file};
+
+	request.task.class_ = SENNIT__MESSAGE;
+	request.task.function_ = on_request;
+	sennit__worker_send(worker, &request.task);
+	while (!sennit__load_acquire_u32(&request.done)) /* P1 */
+		sennit__futex_wait(&request.done, 0);
+}
+
+void sennit_runtime_dump(struct sennit_runtime *runtime, FILE *file)
+{
+	static const char *const modes[] = {"new", "started", "driven"};
+	unsigned count = sennit__worker_count(runtime);
+
+	fprintf(file, "sennit runtime %p: %s, %u workers%s\n", (void *)runtime,
+		modes[sennit__load_acquire_u32(&runtime->mode)], count, /* runtime.P3 */
+		sennit_runtime_stopped(runtime) ? ", stopped" : "");
+	for (unsigned i = 0; i < count; i++) {
+		struct sennit__worker *worker = runtime->worker[i];
+
+		if (sennit__current == worker) {
+			dump_worker(worker, file);
+		} else if (sennit__current) {
+			fprintf(file, "  worker %u: not asked from another worker\n", i);
+		} else if (sennit__worker_enter(worker)) {
+			dump_worker(worker, file);
+			sennit__worker_leave(worker);
+		} else {
+			ask(worker, file);
+		}
+	}
+	fflush(file);
+}

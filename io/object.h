@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* object.h - an I/O object: a handle in the caller's memory and a slot in the owner's slab.
+ *
+ * Everything that the owner, the kernel or a lower layer may still touch after close is in the slot,
+ * so the caller may free the handle (promise 7). A handle names its slot by {slot, generation}; so
+ * does what epoll is given, and a stale one names nothing.
+ *
+ * Callers     start, cancel, close: any thread. reserve, publish: one thread that nobody competes
+ *             with. receive, end, everything static: the owner.
+ * Ownership   a reserved slot is its reserver's until the handle is published and handed over; then
+ *             the owner's, all but `word`, until it is freed. owner and index never change.
+ * State       word: {generation:32, cancels:30, closing:1, message:1}.
+ *             cancel     cancels + 1; message set; who set it sends slot->message to the owner
+ *             close      the same, and closing set; after it no call changes the word
+ *             receipt of the message: message cleared, by the owner
+ *             free       generation + 1, all else 0: by the owner, once the object is closed, none
+ *                        of its operations is in flight and no message is
+ *             An operation carries the word of its start as its stamp (message left out). Where the
+ *             word has moved on since, cancel or close came after the start: -ECANCELED.
+ * Progress    start: wait-free on the owner but for what was sent before, one push elsewhere.
+ *             cancel, close: lock-free (one compare-and-swap loop) and one push.
+ * Orders      P1  free (store_release) and the cas of cancel and close (acq_rel) with the loads of
+ *                 start, is_open and the receipt (acquire): what was done before a cancel is
+ *                 visible to who sees it; a slot's contents come by the inbox (inbox.P1) and the
+ *                 slab (slab.P1).
+ * Invariant   a slot whose message is in flight is not free; the owner alone frees.
+ * Checked by  tests/stress/close_race.c, tests/conformance/sockets.c
+ */
+#ifndef SENNIT_IO_OBJECT_H
+#define SENNIT_IO_OBJECT_H
+
+#include "io/op.h"
+#include "runtime/queue/slab.h"
+
+#include <sennit/object.h>
+#include <sennit/stream_implement.h>
+
+/* The slot's queues: an operation's kind tells which. */
+enum { SENNIT__READS, SENNIT__WRITES, SENNIT__WAITS, SENNIT__QUEUES };
+
+/* slot->flags: what changes all the time. The owner's alone. */
+enum {
+	SENNIT__SLOT_KNOWN = 0x01,      /* a start was received: attached, in the list of known */
+	SENNIT__SLOT_GONE = 0x02,       /* closed; only its message or its place in a list is awaited */
+	SENNIT__SLOT_LISTED = 0x04,     /* in the list of slots to flush */
+	SENNIT__SLOT_PAUSED = 0x08,     /* in the list of acceptors that wait for descriptors */
+	SENNIT__SLOT_READABLE = 0x10,   /* a read may find something: try it */
+	SENNIT__SLOT_WRITABLE = 0x20,   /* a write may find room: try it */
+	SENNIT__SLOT_UNSURE = 0x40,     /* a short read does not prove that nothing is left */
+	SENNIT__SLOT_ENDING = 0x80,     /* several operations are being ended */
+	SENNIT__SLOT_SERVING = 0x100,   /* a stream type's read is being called; << 1: its write */
+};
+
+/* slot->traits: what a descriptor is. Set before it is published and during transfers, so constant
+ * while nothing is in flight. */
+enum {
+	SENNIT__SOCKET = 0x01,
+	SENNIT__TCP = 0x02,
+	SENNIT__DATAGRAM = 0x04, /* a read of nothing is a message of nothing */
+	SENNIT__MESSAGES = 0x08, /* each write is a message of its own: never gathered */
+	SENNIT__FILE = 0x10,     /* always ready; cannot be waited for */
+	SENNIT__PIPE = 0x20,     /* writing may raise SIGPIPE */
+	SENNIT__TERMINAL = 0x40, /* reopened when attached */
+	SENNIT__PLAIN = 0x80,    /* O_NONBLOCK is set: plain calls will do */
+	SENNIT__RESTORE = 0x100, /* O_NONBLOCK was not set when it was assigned */
+	SENNIT__NOSIGNAL = 0x200 /* the kernel does not know RWF_NOSIGNAL */
+};
+
+struct sennit__slot {
+	struct sennit__cell cell;
+	struct sennit__atomic_u64 word;
+	struct sennit_task message;
+	struct sennit__worker *owner;
+	const struct sennit_stream_type *type; /* NULL: over a descriptor */
+	struct sennit_op *queue[SENNIT__QUEUES];
+	struct sennit__slot *next;             /* in the list of slots to flush */
+	struct sennit__slot *paused_next;      /* in the list of paused acceptors */
+	struct sennit__slot *known_next;       /* what the owner has seen a start of */
+	struct sennit__slot *known_prev;
+	union {
+		void *self; /* of a stream type */
+		struct {
+			int fd;       /* what the kernel is asked about */
+			int assigned; /* what the caller gave: another one, for a terminal */
+		};
+	};
+	uint16_t turn;      /* of the last transfer, and how many there were in it */
+	uint8_t transfers;
+	uint8_t pauses;     /* of accepting, one after the other */
+	uint16_t flags;
+	uint16_t traits;
+};
+
+_Static_assert(sizeof(struct sennit__slot) <= 128, "what an idle connection costs");
+
+/* --- opening ----------------------------------------------------------------------------------- */
+
+/* A slot in the slab of the worker that owns objects of `executor`; NULL without memory. It is
+ * zeroed but for what identifies it. From any thread. */
+struct sennit__slot *sennit__object_reserve(struct sennit_executor *executor);
+
+/* Gives back a reserved slot that was not published. */
+void sennit__object_unreserve(struct sennit__slot *slot);
+
+/* Makes the handle name the slot: open from now on. */
+void sennit__object_publish(struct sennit_object *object, struct sennit_executor *executor,
+			    struct sennit__slot *slot);
+
+/* Readies a handle: names nothing. */
+void sennit__object_init(struct sennit_object *object, struct sennit_executor *executor);
+
+/* Misuse where the handle was never readied. */
+void sennit__object_check(const struct sennit_object *object, const char *call);
+
+/* The slot, or NULL where the object is not open. */
+struct sennit__slot *sennit__object_slot(const struct sennit_object *object);
+
+/* --- operations -------------------------------------------------------------------------------- */
+
+/* Starts a prepared operation. From any thread. */
+void sennit__object_start(struct sennit_object *object, struct sennit_op *op);
+
+/* Prepares and starts a readiness wait. */
+void sennit__object_wait(struct sennit_object *object, int what, struct sennit_op *op,
+			 sennit_handler *handler);
+
+void sennit__object_cancel(struct sennit_object *object);
+void sennit__object_close(struct sennit_object *object);
+
+/* Closes the object, on the owner or while nobody else uses it, and hands back what was assigned;
+ * -EBADF where it is not open. */
+int sennit__object_release(struct sennit_object *object, int *fd);
+
+/* Frees the slot where it is closed and nothing of it is awaited any more. */
+void sennit__object_try_free(struct sennit__slot *slot);
+
+/* Ends an operation in flight: at once, or for a stream type with a cancel function when that says
+ * so. */
+void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int error);
+
+/* Unlinks and finishes an operation, and serves or frees what comes after. */
+void sennit__object_done(struct sennit__slot *slot, struct sennit_op *op, int error);
+
+/* Ends every operation of the slot. */
+void sennit__object_end_all(struct sennit__slot *slot, int error);
+
+static inline int sennit__queue_of(const struct sennit_op *op)
+{
+	static const unsigned char queue[] = {SENNIT__READS, SENNIT__WRITES, SENNIT__WAITS,
+					      SENNIT__READS, SENNIT__WRITES};
+
+	return queue[sennit__op_does(op)];
+}
+
+#endif

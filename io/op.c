@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* op.c - see op.h. */
+#include "io/op.h"
+
+#include "io/object.h"
+#include "runtime/sched/runtime.h"
+#include "runtime/sched/work.h"
+
+#include <sennit/stream_implement.h>
+
+_Static_assert(sizeof(struct sennit_op) <= 160, "the size that users embed");
+_Static_assert(offsetof(struct sennit_op, task_) == 0, "an operation begins with a task");
+
+void sennit_op_bind_executor(struct sennit_op *op, struct sennit_executor *executor)
+{
+	if (op->task_.state_)
+		sennit__misuse("sennit_op_bind_executor", "the operation is in flight");
+	op->bound_ = executor;
+}
+
+void sennit__op_prepare(struct sennit_op *op, sennit_handler *handler, int kind)
+{
+	sennit__op_check(op);
+	if (SENNIT__UNLIKELY(!handler))
+		sennit__misuse("an initiating function", "the handler is NULL");
+	op->handler_ = handler;
+	op->bytes_ = 0;
+	op->limit_ = UINT32_MAX;
+	op->task_.error_ = 0;
+	op->task_.state_ = 1;
+	op->task_.kind_ = (unsigned char)kind;
+	op->task_.flags_ = 0;
+}
+
+/* --- finish -------------------------------------------------------------------------------------- */
+
+/* The operation is the caller's again before the handler runs: it may be started or freed there. */
+static void run(struct sennit_task *task, int error)
+{
+	struct sennit_op *op = (struct sennit_op *)(void *)task;
+
+	(void)error;
+	op->handler_(op, task->error_, op->bytes_);
+}
+
+/* As run, for an operation bound to another runtime: its own must know when the handler is done. */
+static void run_abroad(struct sennit_task *task, int error)
+{
+	struct sennit_op *op = (struct sennit_op *)(void *)task;
+	struct sennit_runtime *home = op->slot_->owner->executor.runtime_;
+	struct sennit_runtime *here = op->target_->runtime_;
+
+	(void)error;
+	op->handler_(op, task->error_, op->bytes_);
+	sennit__work_put(here);
+	sennit__work_return(home);
+}
+
+void sennit__op_finish(struct sennit__worker *worker, struct sennit_op *op, int error)
+{
+	struct sennit_executor *target = op->target_;
+
+	op->task_.error_ = error;
+	op->task_.class_ = SENNIT__HANDLER;
+	op->task_.function_ = run;
+	if (SENNIT__LIKELY(target == &worker->executor ||
+			   target == &target->runtime_->executor) &&
+	    target->runtime_ == worker->executor.runtime_) {
+		sennit__worker_queue(worker, &op->task_);
+		return;
+	}
+	if (target->runtime_ != worker->executor.runtime_)
+		op->task_.function_ = run_abroad;
+	sennit__submit(target, &op->task_);
+	sennit__worker_end(worker);
+}
+
+void sennit__op_refuse(struct sennit_op *op, int error)
+{
+	op->task_.error_ = error;
+	op->task_.function_ = run;
+	sennit__submit(op->target_, &op->task_);
+}
+
+/* --- the cursor ---------------------------------------------------------------------------------- */
+
+bool sennit__op_exhausted(const struct sennit_op *op)
+{
+	return op->task_.flags_ & SENNIT__OP_MANY ? op->count_ == 0 : op->buffer_.one.size == 0;
+}
+
+/* What the vector offers, at most `budget` bytes; returns how many. */
+static size_t offer_many(const struct sennit_op *op, struct iovec *vector, int *count, int most,
+			 size_t budget, bool *whole)
+{
+	const struct iovec *from = op->buffer_.many.vector;
+	size_t offset = op->buffer_.many.offset;
+	size_t offered = 0;
+	uint32_t i;
+
+	for (i = 0; i < op->count_ && *count < most && offered < budget; i++, offset = 0) {
+		size_t size = from[i].iov_len - offset;
+
+		if (!size)
+			continue;
+		if (size > budget - offered)
+			break;
+		vector[*count].iov_base = (char *)from[i].iov_base + offset;
+		vector[(*count)++].iov_len = size;
+		offered += size;
+	}
+	*whole = i == op->count_;
+	if (!*whole && *count < most && offered < budget) {
+		vector[*count].iov_base = (char *)from[i].iov_base + offset;
+		vector[(*count)++].iov_len = budget - offered;
+		offered = budget;
+	}
+	return offered;
+}
+
+size_t sennit__op_offer(const struct sennit_op *op, struct iovec *vector, int *count, int most,
+			size_t budget, bool *whole)
+{
+	size_t size = op->buffer_.one.size;
+
+	if (budget > op->limit_)
+		budget = op->limit_;
+	if (op->task_.flags_ & SENNIT__OP_MANY)
+		return offer_many(op, vector, count, most, budget, whole);
+	*whole = size <= budget;
+	if (!*whole)
+		size = budget;
+	if (*count == most || !size) {
+		*whole = false;
+		return 0;
+	}
+	vector[*count].iov_base = op->buffer_.one.data;
+	vector[(*count)++].iov_len = size;
+	return size;
+}
+
+int sennit_op_buffers(const struct sennit_op *op, struct iovec *vector, int most)
+{
+	int count = 0;
+	bool whole;
+
+	sennit__op_offer(op, vector, &count, most, SENNIT__STEP_MAX, &whole);
+	return count;
+}
+
+size_t sennit__op_left(const struct sennit_op *op)
+{
+	size_t left = 0;
+
+	if (!(op->task_.flags_ & SENNIT__OP_MANY))
+		return op->buffer_.one.size;
+	for (uint32_t i = 0; i < op->count_; i++)
+		left += op->buffer_.many.vector[i].iov_len;
+	return left - op->buffer_.many.offset;
+}
+
+static void consume(struct sennit_op *op, size_t bytes)
+{
+	if (!(op->task_.flags_ & SENNIT__OP_MANY)) {
+		op->buffer_.one.data += bytes;
+		op->buffer_.one.size -= bytes;
+		return;
+	}
+	bytes += op->buffer_.many.offset;
+	while (op->count_ && bytes >= op->buffer_.many.vector->iov_len) {
+		bytes -= op->buffer_.many.vector->iov_len;
+		op->buffer_.many.vector++;
+		op->count_--;
+	}
+	op->buffer_.many.offset = bytes;
+}
+
+bool sennit__op_wanted(struct sennit_op *op)
+{
+	struct sennit__worker *worker;
+	bool settling;
+	size_t limit;
+
+	if (sennit__op_mode(op) != SENNIT__WHILE)
+		return true;
+	/* what a condition starts, though it must not, waits until the library is done here */
+	worker = sennit__current;
+	settling = worker->settling;
+	worker->settling = true;
+	limit = op->goal_.condition(op, 0, op->bytes_);
+	worker->settling = settling;
+	op->limit_ = limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit;
+	return limit != 0;
+}
+
+bool sennit_op_advance(struct sennit_op *op, size_t bytes)
+{
+	op->bytes_ += bytes;
+	consume(op, bytes);
+	switch (sennit__op_mode(op)) {
+	case SENNIT__SOME:
+		return true;
+	case SENNIT__ALL:
+		return sennit__op_exhausted(op);
+	case SENNIT__AT_LEAST:
+		return op->bytes_ >= op->goal_.minimum || sennit__op_exhausted(op);
+	default:
+		return sennit__op_exhausted(op) || !sennit__op_wanted(op);
+	}
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* op.h - an operation from start to finish, and the cursor over its buffers.
+ *
+ * Life: the initiating function fills the operation and stamps it (object.c); the owner receives it,
+ * queues it on its slot and has it served; whatever ends it calls sennit__op_finish, which unlinks
+ * it and queues it as a handler; run, it forgets the operation before it calls the user. From the
+ * receipt to the finish only the owner touches it, so its state is plain bytes.
+ *
+ * What comes later, and how it will use what is here:
+ *
+ *   Cancellation slots. cancel_slot_ names the signal bound for this flight. The start writes the
+ *     signal's word before it publishes the operation; emit pushes the signal's own node (a message,
+ *     as slot->message is) to the owner, whose function finds the operation through the signal and
+ *     calls sennit__object_end(slot, op, -ECANCELED), as cancel and close do. sennit__op_finish
+ *     detaches the signal, and holds the result back while its message is in flight.
+ *   Deadlines. deadline_ns_, timer_next_ and timer_prev_ are the wheel's. The driver's expire gets
+ *     the operations that are due and ends them by sennit__object_end(slot, op, -ETIMEDOUT).
+ *   Timers. A timer is an object (object.h): its waits are operations in the slot's first queue, its
+ *     expiry is in the slot's last words; cancel, close and stamps work as for every object.
+ *   Strands. An executor kind; a finished operation bound to one is handed over by sennit__submit, as
+ *     it is now to another worker. Nothing here knows.
+ *   Stealing. sennit__submit puts posts to the runtime's executor on worker->shared, which becomes a
+ *     deque; operations are never stealable: they are queued on worker->pinned.
+ *   io_uring. A backend (backend/backend.h): read and write fill a submission entry instead of trying
+ *     the call, with {slot, generation} as its data; finish happens on the completion entry.
+ *     sennit__object_end then only asks the kernel (flag ASKED, as for stream types with a cancel
+ *     function), and the slot is freed when its last operation is finished, which is the case here
+ *     already.
+ *   TLS. A stream type (stream_implement.h): its block starts lower operations on the owner, whose
+ *     handlers arrive through the owner's queue; sennit_op_next shows it the writes it may gather.
+ *   Simulation. A backend, and a set of functions behind sys/sys.h.
+ */
+#ifndef SENNIT_IO_OP_H
+#define SENNIT_IO_OP_H
+
+#include "runtime/sched/worker.h"
+
+#include <sennit/op.h>
+#include <sennit/stream.h>
+
+/* What an operation does: the lower half of task_.kind_. */
+enum {
+	SENNIT__READ,
+	SENNIT__WRITE,
+	SENNIT__WAIT,
+	SENNIT__ACCEPT,
+	SENNIT__CONNECT,
+};
+
+/* When a transfer is done: the upper half of task_.kind_. */
+enum {
+	SENNIT__SOME = 0x00,
+	SENNIT__ALL = 0x10,
+	SENNIT__AT_LEAST = 0x20,
+	SENNIT__WHILE = 0x30,
+};
+
+/* task_.flags_ */
+enum {
+	SENNIT__OP_MANY = 0x01,     /* buffer_.many, count_ */
+	SENNIT__OP_EMPTY = 0x02,    /* a transfer of nothing */
+	SENNIT__OP_UNOPENED = 0x04, /* the object was not open at the start */
+	SENNIT__OP_SERVED = 0x08,   /* handed to the stream type, or connect was called */
+	SENNIT__OP_ASKED = 0x10,    /* the stream type was asked to end it */
+};
+
+/* The most that one system call transfers. */
+#define SENNIT__STEP_MAX 0x7ffff000u
+
+static inline int sennit__op_does(const struct sennit_op *op)
+{
+	return op->task_.kind_ & 0x0f;
+}
+
+static inline int sennit__op_mode(const struct sennit_op *op)
+{
+	return op->task_.kind_ & 0xf0;
+}
+
+/* Misuse where the operation is none, or in flight. */
+static inline void sennit__op_check(const struct sennit_op *op)
+{
+	if (SENNIT__UNLIKELY(!op))
+		sennit__misuse("an initiating function", "the operation is NULL");
+	if (SENNIT__UNLIKELY(op->task_.state_))
+		sennit__misuse("an initiating function", "the operation is already in flight");
+}
+
+/* Readies an operation for a start. Misuse where it is in flight. */
+void sennit__op_prepare(struct sennit_op *op, sennit_handler *handler, int kind);
+
+/* Queues the operation as a handler with `error` and the bytes counted so far. The caller, on the
+ * owner `worker`, has unlinked it; its unit has begun there. */
+void sennit__op_finish(struct sennit__worker *worker, struct sennit_op *op, int error);
+
+/* As above for an operation that no worker ever got: from any thread. */
+void sennit__op_refuse(struct sennit_op *op, int error);
+
+/* Whether nothing is left to transfer. */
+bool sennit__op_exhausted(const struct sennit_op *op);
+
+/* How many bytes are left to transfer. O(buffers). */
+size_t sennit__op_left(const struct sennit_op *op);
+
+/* Adds what the next step may use to vector[*count ... most - 1], at most `budget` bytes; returns
+ * how many. *whole tells whether that is all that is left of the operation. */
+size_t sennit__op_offer(const struct sennit_op *op, struct iovec *vector, int *count, int most,
+			size_t budget, bool *whole);
+
+/* Asks the completion condition before the first step; false where it wants nothing. */
+bool sennit__op_wanted(struct sennit_op *op);
+
+/* --- lists: circular, by task_.next_ and prev_; the head is the oldest ---------------------------- */
+
+static inline struct sennit_op *sennit__op_after(const struct sennit_op *op)
+{
+	return (struct sennit_op *)(void *)op->task_.next_;
+}
+
+static inline void sennit__op_append(struct sennit_op **head, struct sennit_op *op)
+{
+	struct sennit_op *first = *head;
+
+	if (!first) {
+		op->task_.next_ = &op->task_;
+		op->prev_ = op;
+		*head = op;
+		return;
+	}
+	op->task_.next_ = &first->task_;
+	op->prev_ = first->prev_;
+	op->prev_->task_.next_ = &op->task_;
+	first->prev_ = op;
+}
+
+static inline void sennit__op_unlink(struct sennit_op **head, struct sennit_op *op)
+{
+	struct sennit_op *next = sennit__op_after(op);
+
+	if (next == op) {
+		*head = NULL;
+		return;
+	}
+	next->prev_ = op->prev_;
+	op->prev_->task_.next_ = &next->task_;
+	if (*head == op)
+		*head = next;
+}
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* stream.c - the initiating functions that every stream has: each fills the operation and starts it. */
+#include <sennit/stream.h>
+
+#include "io/object.h"
+
+static void start_one(struct sennit_stream *stream, const void *data, size_t size,
+		      struct sennit_op *op, sennit_handler *handler, int kind)
+{
+	sennit__op_prepare(op, handler, kind);
+	/* a write never writes here; one cursor serves both directions */
+	op->buffer_.one.data = (char *)(uintptr_t)data;
+	op->buffer_.one.size = size;
+	if (SENNIT__UNLIKELY(!size))
+		op->task_.flags_ = SENNIT__OP_EMPTY;
+	sennit__object_start(&stream->object_, op);
+}
+
+static void start_many(struct sennit_stream *stream, const struct iovec *vector, int count,
+		       struct sennit_op *op, sennit_handler *handler, int kind)
+{
+	if (count < 0 || (count && !vector))
+		sennit__misuse("an initiating function", "the array of buffers is not one");
+	sennit__op_prepare(op, handler, kind);
+	while (count && !vector->iov_len) { /* so that exhausted means no buffer left */
+		vector++;
+		count--;
+	}
+	op->buffer_.many.vector = vector;
+	op->buffer_.many.offset = 0;
+	op->count_ = (uint32_t)count;
+	op->task_.flags_ = (unsigned char)(SENNIT__OP_MANY | (count ? 0 : SENNIT__OP_EMPTY));
+	sennit__object_start(&stream->object_, op);
+}
+
+static void set_condition(struct sennit_op *op, sennit_condition *condition)
+{
+	if (!condition)
+		sennit__misuse("an initiating function", "the completion condition is NULL");
+	sennit__op_check(op);
+	op->goal_.condition = condition;
+}
+
+static void set_minimum(struct sennit_op *op, size_t minimum)
+{
+	sennit__op_check(op);
+	op->goal_.minimum = minimum;
+}
+
+/* --- read ---------------------------------------------------------------------------------------- */
+
+void sennit_async_read_some(struct sennit_stream *stream, void *data, size_t size,
+			    struct sennit_op *op, sennit_handler *handler)
+{
+	start_one(stream, data, size, op, handler, SENNIT__READ | SENNIT__SOME);
+}
+
+void sennit_async_readv_some(struct sennit_stream *stream, const struct iovec *vector, int count,
+			     struct sennit_op *op, sennit_handler *handler)
+{
+	start_many(stream, vector, count, op, handler, SENNIT__READ | SENNIT__SOME);
+}
+
+void sennit_async_read(struct sennit_stream *stream, void *data, size_t size,
+		       struct sennit_op *op, sennit_handler *handler)
+{
+	start_one(stream, data, size, op, handler, SENNIT__READ | SENNIT__ALL);
+}
+
+void sennit_async_readv(struct sennit_stream *stream, const struct iovec *vector, int count,
+			struct sennit_op *op, sennit_handler *handler)
+{
+	start_many(stream, vector, count, op, handler, SENNIT__READ | SENNIT__ALL);
+}
+
+void sennit_async_read_at_least(struct sennit_stream *stream, void *data, size_t size,
+				size_t minimum, struct sennit_op *op, sennit_handler *handler)
+{
+	set_minimum(op, minimum);
+	start_one(stream, data, size, op, handler, SENNIT__READ | SENNIT__AT_LEAST);
+}
+
+void sennit_async_readv_at_least(struct sennit_stream *stream, const struct iovec *vector, int count,
+				 size_t minimum, struct sennit_op *op, sennit_handler *handler)
+{
+	set_minimum(op, minimum);
+	start_many(stream, vector, count, op, handler, SENNIT__READ | SENNIT__AT_LEAST);
+}
+
+void sennit_async_read_while(struct sennit_stream *stream, void *data, size_t size,
+			     sennit_condition *condition, struct sennit_op *op,
+			     sennit_handler *handler)
+{
+	set_condition(op, condition);
+	start_one(stream, data, size, op, handler, SENNIT__READ | SENNIT__WHILE);
+}
+
+void sennit_async_readv_while(struct sennit_stream *stream, const struct iovec *vector, int count,
+			      sennit_condition *condition, struct sennit_op *op,
+			      sennit_handler *handler)
+{
+	set_condition(op, condition);
+	start_many(stream, vector, count, op, handler, SENNIT__READ | SENNIT__WHILE);
+}
+
+/* --- write --------------------------------------------------------------------------------------- */
+
+void sennit_async_write_some(struct sennit_stream *stream, const void *data, size_t size,
+			     struct sennit_op *op, sennit_handler *handler)
+{
+	start_one(stream, data, size, op, handler, SENNIT__WRITE | SENNIT__SOME);
+}
+
+void sennit_async_writev_some(struct sennit_stream *stream, const struct iovec *vector, int count,
+			      struct sennit_op *op, sennit_handler *handler)
+{
+	start_many(stream, vector, count, op, handler, SENNIT__WRITE | SENNIT__SOME);
+}
+
+void sennit_async_write(struct sennit_stream *stream, const void *data, size_t size,
+			struct sennit_op *op, sennit_handler *handler)
+{
+	start_one(stream, data, size, op, handler, SENNIT__WRITE | SENNIT__ALL);
+}
+
+void sennit_async_writev(struct sennit_stream *stream, const struct iovec *vector, int count,
+			 struct sennit_op *op, sennit_handler *handler)
+{
+	start_many(stream, vector, count, op, handler, SENNIT__WRITE | SENNIT__ALL);
+}
+
+void sennit_async_write_at_least(struct sennit_stream *stream, const void *data, size_t size,
+				 size_t minimum, struct sennit_op *op, sennit_handler *handler)
+{
+	set_minimum(op, minimum);
+	start_one(stream, data, size, op, handler, SENNIT__WRITE | SENNIT__AT_LEAST);
+}
+
+void sennit_async_writev_at_least(struct sennit_stream *stream, const struct iovec *vector,
+				  int count, size_t minimum, struct sennit_op *op,
+				  sennit_handler *handler)
+{
+	set_minimum(op, minimum);
+	start_many(stream, vector, count, op, handler, SENNIT__WRITE | SENNIT__AT_LEAST);
+}
+
+void sennit_async_write_while(struct sennit_stream *stream, const void *data, size_t size,
+			      sennit_condition *condition, struct sennit_op *op,
+			      sennit_handler *handler)
+{
+	set_condition(op, condition);
+	start_one(stream, data, size, op, handler, SENNIT__WRITE | SENNIT__WHILE);
+}
+
+void sennit_async_writev_while(struct sennit_stream *stream, const struct iovec *vector, int count,
+			       sennit_condition *condition, struct sennit_op *op,
+			       sennit_handler *handler)
+{
+	set_condition(op, condition);
+	start_many(stream, vector, count, op, handler, SENNIT__WRITE | SENNIT__WHILE);
+}
+
+/* --- the rest ------------------------------------------------------------------------------------ */
+
+void sennit_async_wait(struct sennit_stream *stream, int what, struct sennit_op *op,
+		       sennit_handler *handler)
+{
+	sennit__object_wait(&stream->object_, what, op, handler);
+}
+
+void sennit_cancel(struct sennit_stream *stream)
+{
+	sennit__object_cancel(&stream->object_);
+}
+
+void sennit_close(struct sennit_stream *stream)
+{
+	sennit__object_close(&stream->object_);
+}
+
+bool sennit_is_open(const struct sennit_stream *stream)
+{
+	return sennit__object_slot(&stream->object_) != NULL;
+}
+
+struct sennit_executor *sennit_stream_executor(const struct sennit_stream *stream)
+{
+	return stream->object_.executor_;
+}

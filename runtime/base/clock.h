@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* clock.h - monotonic time in nanoseconds. */
+#ifndef SENNIT_RUNTIME_BASE_CLOCK_H
+#define SENNIT_RUNTIME_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* A deadline that never comes. */
+#define SENNIT__NEVER UINT64_MAX
+
+/* Nanoseconds of CLOCK_MONOTONIC. Costs more than a post: one call a turn, never one an operation. */
+uint64_t sennit__clock_now(void);
+
+/* a + b, or SENNIT__NEVER where that overflows. */
+static inline uint64_t sennit__clock_add(uint64_t a, uint64_t b)
+{
+	return a > SENNIT__NEVER - b ? SENNIT__NEVER : a + b;
+}
+
+#endif

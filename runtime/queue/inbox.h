@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* inbox.h - many producers, one consumer at a time: a push list that is taken whole.
+ *
+ * Each worker has two: its *inbox*, for what only it may run, whose head also says whether the
+ * worker sleeps; and its *inject* list, for what any worker may run, which is never PARKED.
+ *
+ * Callers     push, take_parked, peek: any thread. drain: the owner (of an inject list: any worker).
+ *             announce: the owner.
+ * Ownership   a task is the caller's until push is called, the inbox's until drain returns it, then
+ *             the drainer's. After push has published it, push touches nothing of the task.
+ * State       head: EMPTY (NULL), PARKED, or the newest task, linked to older ones by next_.
+ *             EMPTY -> PARKED        announce, the owner alone
+ *             PARKED -> EMPTY        drain by the owner; take_parked by any other
+ *             EMPTY, PARKED, task -> task    push
+ *             task -> EMPTY          drain
+ *             Who turns PARKED into something else *took* it. Whoever but the owner takes it owes
+ *             the owner exactly one wake (sched/idle.c pays and counts them).
+ * Progress    push: lock-free (one compare-and-swap loop). drain, announce, take_parked, peek:
+ *             wait-free.
+ * Orders      P1  push head (release)  with  drain head (acquire): what the task holds.
+ *             P2  announce, take_parked (acq_rel) with each other and with push: the idle protocol,
+ *                 which adds its own full fences.
+ *             No ABA: nothing is ever popped singly, and a push only links to what it replaces.
+ * Invariant   only the owner stores PARKED; a list never contains it.
+ * Checked by  tests/unit/inbox.c, tests/stress/post.c
+ */
+#ifndef SENNIT_RUNTIME_QUEUE_INBOX_H
+#define SENNIT_RUNTIME_QUEUE_INBOX_H
+
+#include "runtime/base/atomic.h"
+#include "runtime/base/list.h"
+
+struct sennit__inbox {
+	struct sennit__atomic_ptr head;
+};
+
+/* What drain found in the head. */
+enum sennit__drained {
+	SENNIT__DRAINED_EMPTY,
+	SENNIT__DRAINED_PARKED,
+	SENNIT__DRAINED_TASKS,
+};
+
+/* An empty inbox, parked or not. Not concurrently with anything. */
+void sennit__inbox_init(struct sennit__inbox *inbox, bool parked);
+
+/* Adds `task`. True where this took PARKED: the caller now owes the owner a wake. */
+bool sennit__inbox_push(struct sennit__inbox *inbox, struct sennit_task *task)
+	__attribute__((warn_unused_result));
+
+/* Takes everything, oldest first, to the end of `into`, and counts it into *count. */
+enum sennit__drained sennit__inbox_drain(struct sennit__inbox *inbox, struct sennit__queue *into,
+					 uint64_t *count);
+
+/* EMPTY to PARKED; false where something is there. */
+bool sennit__inbox_announce(struct sennit__inbox *inbox) __attribute__((warn_unused_result));
+
+/* PARKED to EMPTY; true where this took it: the caller now owes the owner a wake. */
+bool sennit__inbox_take_parked(struct sennit__inbox *inbox) __attribute__((warn_unused_result));
+
+/* Whether the head is EMPTY, as a running owner asks before every start. */
+static inline bool sennit__inbox_empty(const struct sennit__inbox *inbox)
+{
+	/* relaxed: only a hint that drain, which acquires, is worth calling; where a push is missed
+	 * here it is found by the next look, at the latest by announce */
+	return !sennit__load_relaxed_ptr(&inbox->head);
+}
+
+/* Whether the head is PARKED, as the worker that looks for the end of work asks. */
+bool sennit__inbox_parked(const struct sennit__inbox *inbox);
+
+/* Whether nothing is there (EMPTY or PARKED), with acquire. */
+bool sennit__inbox_vacant(const struct sennit__inbox *inbox);
+
+#endif

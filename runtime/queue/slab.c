@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* slab.c - the protocol is in slab.h. Checked by tests/unit/slab.c, tests/stress/slab.c */
+#include "runtime/queue/slab.h"
+
+#include "runtime/base/misuse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOW(word) ((uint32_t)(word))
+#define TAGGED(word, low) ((((word) >> 32) + 1) << 32 | (low))
+
+/* The last index that a chunk table of this size can name. */
+#define LAST_INDEX ((uint32_t)((1ull << (SENNIT__SLAB_CHUNKS + SENNIT__SLAB_FIRST_BITS)) - \
+			       (1ull << SENNIT__SLAB_FIRST_BITS) - 1))
+
+void sennit__slab_init(struct sennit__slab *slab, size_t cell_size)
+{
+	memset(slab, 0, sizeof *slab);
+	slab->cell_size = (uint32_t)cell_size;
+}
+
+void sennit__slab_fini(struct sennit__slab *slab)
+{
+	for (int k = 0; k < SENNIT__SLAB_CHUNKS; k++)
+		free(sennit__load_relaxed_ptr(&slab->chunk[k])); /* relaxed: nobody else is here */
+	memset(slab, 0, sizeof *slab);
+}
+
+/* Takes the head of the free list; NULL where it is empty. */
+static struct sennit__cell *reuse(struct sennit__slab *slab)
+{
+	uint64_t head = sennit__load_acquire_u64(&slab->free); /* P1 */
+
+	while (LOW(head)) {
+		struct sennit__cell *cell = sennit__slab_at(slab, LOW(head) - 1);
+		/* relaxed: where the cell was taken meanwhile this is garbage, and the cas fails */
+		uint32_t next = sennit__load_relaxed_u32(&cell->next);
+
+		/* relaxed: it finds the very head that was acquired, or fails */
+		if (sennit__cas_relaxed_u64(&slab->free, &head, TAGGED(head, next)))
+			return cell;
+		head = sennit__load_acquire_u64(&slab->free); /* P1 */
+	}
+	return NULL;
+}
+
+/* Makes sure that chunk k is there; false without memory. */
+static bool provide(struct sennit__slab *slab, unsigned k)
+{
+	size_t size = ((size_t)1 << (k + SENNIT__SLAB_FIRST_BITS)) * slab->cell_size;
+	void *none = NULL;
+	void *chunk;
+
+	if (sennit__load_acquire_ptr(&slab->chunk[k])) /* P2 */
+		return true;
+	chunk = aligned_alloc(slab->cell_size < 64 ? 64 : slab->cell_size, size);
+	if (!chunk)
+		return false;
+	if (!sennit__cas_release_ptr(&slab->chunk[k], &none, chunk)) /* P2 */
+		free(chunk); /* another thread was faster */
+	return true;
+}
+
+void *sennit__slab_get(struct sennit__slab *slab)
+{
+	struct sennit__cell *cell = reuse(slab);
+	uint32_t index;
+	uint32_t offset;
+
+	if (cell)
+		return cell;
+	index = sennit__load_relaxed_u32(&slab->carved); /* relaxed: the cas checks it */
+	do {
+		if (index > LAST_INDEX || !provide(slab, sennit__slab_place(index, &offset)))
+			return NULL;
+		/* relaxed: the number alone is shared; at() acquires the chunk */
+	} while (!sennit__cas_relaxed_u32(&slab->carved, &index, index + 1));
+	cell = sennit__slab_at(slab, index);
+	memset(cell, 0, slab->cell_size);
+	cell->index = index;
+	return cell;
+}
+
+void sennit__slab_put(struct sennit__slab *slab, void *memory)
+{
+	struct sennit__cell *cell = memory;
+	uint64_t head = sennit__load_relaxed_u64(&slab->free); /* relaxed: the cas checks it */
+
+	do
+		sennit__store_relaxed_u32(&cell->next, LOW(head)); /* relaxed: P1 publishes it */
+	while (!sennit__cas_release_u64(&slab->free, &head, TAGGED(head, cell->index + 1))); /* P1 */
+}
+
+uint32_t sennit__slab_carved(const struct sennit__slab *slab)
+{
+	return sennit__load_relaxed_u32(&slab->carved); /* relaxed: nobody else is here */
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* idle.c - the protocol is in idle.h. Checked by tests/stress/post.c, tests/unit/runtime.c */
+#include "runtime/sched/idle.h"
+
+#include "runtime/sched/driver.h"
+
+/* What fence_full works on: the thread's own, as it asks. */
+static _Thread_local struct sennit__atomic_u32 fence_word;
+
+void sennit__idle_send(struct sennit__worker *worker, struct sennit_task *task)
+{
+	if (sennit__inbox_push(&worker->inbox, task))
+		sennit__driver.wake(worker);
+}
+
+void sennit__idle_wake(struct sennit__worker *worker)
+{
+	sennit__fence_full(&fence_word); /* P1 */
+	if (sennit__inbox_take_parked(&worker->inbox))
+		sennit__driver.wake(worker);
+}
+
+bool sennit__idle_announce(struct sennit__worker *worker)
+{
+	SENNIT__ASSERT(!worker->parked);
+	if (!sennit__inbox_announce(&worker->inbox))
+		return false;
+	worker->parked = true;
+	sennit__fence_full(&fence_word); /* P1 */
+	return true;
+}
+
+void sennit__idle_retract(struct sennit__worker *worker)
+{
+	uint64_t taken = 0;
+
+	SENNIT__ASSERT(worker->parked);
+	worker->parked = false;
+	if (sennit__inbox_drain(&worker->inbox, &worker->messages, &taken) != SENNIT__DRAINED_PARKED)
+		worker->wakes_owed++;
+	sennit__worker_begin_many(worker, taken);
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime.c - create, start, the run forms, join, destroy. The protocol is in runtime.h.
+ * Checked by tests/unit/runtime.c, tests/stress/destroy.c
+ */
+#include "runtime/sched/runtime.h"
+
+#include "runtime/sched/idle.h"
+#include "runtime/sched/work.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+void sennit__log(const struct sennit_runtime *runtime, enum sennit_log_level level,
+		 const char *format, ...)
+{
+	char line[256];
+	va_list arguments;
+
+	if (!runtime->options.log)
+		return;
+	va_start(arguments, format);
+	vsnprintf(line, sizeof line, format, arguments);
+	va_end(arguments);
+	runtime->options.log(runtime->options.log_user, level, line);
+}
+
+/* --- create and destroy ------------------------------------------------------------------------ */
+
+static int read_options(struct sennit_runtime *runtime, const struct sennit_runtime_options *given)
+{
+	if (!given || given->size == 0)
+		return 0;
+	if (given->size != sizeof *given || given->workers > SENNIT__WORKERS_MAX ||
+	    (given->pin != SENNIT_PIN_CORES && given->pin != SENNIT_PIN_NONE))
+		return -EINVAL;
+	runtime->options = *given;
+	return 0;
+}
+
+/* A page that a forked child finds wiped. */
+static int watch_for_fork(struct sennit_runtime *runtime)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return -ENOMEM;
+	madvise(page, size, MADV_WIPEONFORK); /* refused before Linux 4.14: then nothing is noticed */
+	runtime->forked = page;
+	*runtime->forked = 1;
+	return 0;
+}
+
+/* One more worker, which nobody is told of yet. */
+static int prepare_worker(struct sennit_runtime *runtime)
+{
+	unsigned index = runtime->prepared;
+	struct sennit__worker *worker = aligned_alloc(64, sizeof *worker);
+	int error;
+
+	if (!worker)
+		return -ENOMEM;
+	error = sennit__worker_init(worker, runtime, index);
+	if (error) {
+		free(worker);
+		return error;
+	}
+	runtime->worker[index] = worker;
+	runtime->prepared++;
+	return 0;
+}
+
+/* Frees all workers but the first `kept`. */
+static void drop_workers(struct sennit_runtime *runtime, unsigned kept)
+{
+	while (runtime->prepared > kept) {
+		struct sennit__worker *worker = runtime->worker[--runtime->prepared];
+
+		sennit__worker_fini(worker);
+		free(worker);
+	}
+}
+
+static void release(struct sennit_runtime *runtime)
+{
+	drop_workers(runtime, 0);
+	sennit__plan_fini(&runtime->plan);
+	if (runtime->forked)
+		munmap((void *)(uintptr_t)runtime->forked, (size_t)sysconf(_SC_PAGESIZE));
+	free(runtime);
+}
+
+int sennit_runtime_create(const struct sennit_runtime_options *options,
+			  struct sennit_runtime **result)
+{
+	struct sennit_runtime *runtime = aligned_alloc(64, sizeof *runtime);
+	int error;
+
+	if (!runtime)
+		return -ENOMEM;
+	memset(runtime, 0, sizeof *runtime);
+	runtime->executor.runtime_ = runtime;
+	runtime->executor.kind_ = SENNIT__EXECUTOR_RUNTIME;
+	error = read_options(runtime, options);
+	if (!error)
+		error = watch_for_fork(runtime);
+	if (!error)
+		error = prepare_worker(runtime);
+	if (error) {
+		release(runtime);
+		return error;
+	}
+	sennit__store_release_u32(&runtime->worker_count, 1); /* P2 */
+	*result = runtime;
+	return 0;
+}
+
+/* Nobody else drives the runtime: this thread ends what there is, worker by worker, until no work
+ * is left. What another runtime must run first wakes worker 0. */
+static void shut_down_here(struct sennit_runtime *runtime)
+{
+	struct sennit__worker *worker = runtime->worker[0];
+
+	if (!sennit__worker_enter(worker))
+		sennit__misuse("sennit_runtime_destroy", "another thread is inside the runtime");
+	do
+		sennit__worker_shutdown(worker);
+	while (!sennit__worker_wait_for_end(worker));
+	sennit__worker_leave(worker);
+}
+
+int sennit_runtime_destroy(struct sennit_runtime *runtime)
+{
+	unsigned count;
+
+	if (!runtime)
+		return 0;
+	if (sennit__current)
+		return -EDEADLK;
+	sennit__fork_check(runtime, "sennit_runtime_destroy");
+	count = sennit__worker_count(runtime);
+	sennit__store_release_u32(&runtime->shutdown, 1); /* P1 */
+	if (sennit__load_acquire_u32(&runtime->mode) == SENNIT__MODE_STARTED) { /* P3 */
+		for (unsigned i = 0; i < count; i++)
+			sennit__idle_wake(runtime->worker[i]);
+		sennit__work_wait(runtime);
+		sennit__threads_join(runtime, count);
+	} else {
+		shut_down_here(runtime);
+	}
+	while (!sennit__work_gone(runtime))
+		sched_yield();
+	release(runtime);
+	return 0;
+}
+
+/* --- started ----------------------------------------------------------------------------------- */
+
+static bool settle_mode(struct sennit_runtime *runtime, uint32_t mode)
+{
+	uint32_t found = SENNIT__MODE_NEW;
+
+	return sennit__cas_acq_rel_u32(&runtime->mode, &found, mode) || found == mode; /* P3 */
+}
+
+static int start_workers(struct sennit_runtime *runtime)
+{
+	unsigned wanted;
+	int error = sennit__plan_init(&runtime->plan, runtime->options.workers,
+				      runtime->options.pin == SENNIT_PIN_CORES);
+
+	if (error)
+		return error;
+	wanted = runtime->plan.count;
+	while (!error && runtime->prepared < wanted)
+		error = prepare_worker(runtime);
+	if (!error)
+		error = sennit__threads_start(runtime, wanted);
+	if (error) {
+		drop_workers(runtime, 1);
+		sennit__plan_fini(&runtime->plan);
+		return error;
+	}
+	sennit__store_release_u32(&runtime->worker_count, wanted); /* P2 */
+	return 0;
+}
+
+int sennit_runtime_start(struct sennit_runtime *runtime)
+{
+	uint32_t found = SENNIT__MODE_NEW;
+	int error;
+
+	sennit__fork_check(runtime, "sennit_runtime_start");
+	if (!sennit__cas_acq_rel_u32(&runtime->mode, &found, SENNIT__MODE_STARTED)) /* P3 */
+		return -EBUSY;
+	sennit__store_release_u32(&runtime->start_guard, 1); /* P1 */
+	sennit__work_get(runtime, SENNIT__GUARD);
+	error = start_workers(runtime);
+	if (error) {
+		sennit__store_release_u32(&runtime->start_guard, 0); /* P1 */
+		sennit__work_put(runtime);
+		sennit__store_release_u32(&runtime->mode, SENNIT__MODE_NEW); /* P1 */
+	}
+	return error;
+}
+
+int sennit_runtime_join(struct sennit_runtime *runtime)
+{
+	uint32_t held = 1;
+
+	sennit__fork_check(runtime, "sennit_runtime_join");
+	if (sennit__current)
+		return -EDEADLK;
+	if (sennit__load_acquire_u32(&runtime->mode) != SENNIT__MODE_STARTED) /* P3 */
+		return -EINVAL;
+	if (sennit__cas_acq_rel_u32(&runtime->start_guard, &held, 0)) /* P1 */
+		sennit__work_put(runtime);
+	sennit__work_wait(runtime);
+	return 0;
+}
+
+/* --- driven ------------------------------------------------------------------------------------ */
+
+/* The worker that the calling thread may drive, entered; NULL where there is none. */
+static struct sennit__worker *drive(struct sennit_runtime *runtime, const char *call)
+{
+	sennit__fork_check(runtime, call);
+	if (sennit__runtime_inside(runtime))
+		sennit__misuse(call, "called from inside a handler of the same runtime");
+	if (runtime->options.workers > 1 || !settle_mode(runtime, SENNIT__MODE_DRIVEN))
+		return NULL;
+	return sennit__worker_enter(runtime->worker[0]) ? runtime->worker[0] : NULL;
+}
+
+static bool told_to_return(const struct sennit_runtime *runtime)
+{
+	return sennit__load_acquire_u32(&runtime->stopped) || /* P1 */
+	       sennit__load_acquire_u32(&runtime->shutdown);  /* P1 */
+}
+
+/* Runs at most `most` handlers; waits for some only where `block`. */
+static int64_t run(struct sennit_runtime *runtime, uint64_t most, bool block, const char *call)
+{
+	struct sennit__worker *worker = drive(runtime, call);
+	uint64_t ran = 0;
+
+	if (!worker)
+		return -EBUSY;
+	while (!told_to_return(runtime)) {
+		uint64_t left = most - ran;
+
+		ran += sennit__worker_turn(worker, left < SENNIT__TURN ? left : SENNIT__TURN);
+		if (ran == most)
+			break;
+		if (block && !sennit__worker_busy(worker)) {
+			sennit__worker_park(worker);
+		} else if (!sennit__worker_collect(worker) && !block) {
+			break; /* nothing is ready, nothing has come */
+		}
+	}
+	sennit__worker_retire(worker);
+	sennit__worker_leave(worker);
+	return (int64_t)ran;
+}
+
+int64_t sennit_runtime_run(struct sennit_runtime *runtime)
+{
+	return run(runtime, INT64_MAX, true, "sennit_runtime_run");
+}
+
+int64_t sennit_runtime_run_one(struct sennit_runtime *runtime)
+{
+	return run(runtime, 1, true, "sennit_runtime_run_one");
+}
+
+int64_t sennit_runtime_poll(struct sennit_runtime *runtime)
+{
+	return run(runtime, INT64_MAX, false, "sennit_runtime_poll");
+}
+
+int64_t sennit_runtime_poll_one(struct sennit_runtime *runtime)
+{
+	return run(runtime, 1, false, "sennit_runtime_poll_one");
+}
+
+void sennit_runtime_stop(struct sennit_runtime *runtime)
+{
+	unsigned count = sennit__worker_count(runtime);
+
+	sennit__fork_check(runtime, "sennit_runtime_stop");
+	if (sennit__load_acquire_u32(&runtime->mode) == SENNIT__MODE_STARTED) /* P3 */
+		sennit__misuse("sennit_runtime_stop", "the runtime was started: join or destroy it");
+	sennit__store_release_u32(&runtime->stopped, 1); /* P1 */
+	for (unsigned i = 0; i < count; i++)
+		sennit__idle_wake(runtime->worker[i]);
+}
+
+bool sennit_runtime_stopped(const struct sennit_runtime *runtime)
+{
+	return sennit__load_acquire_u32(&runtime->stopped); /* P1 */
+}
+
+void sennit_runtime_restart(struct sennit_runtime *runtime)
+{
+	sennit__store_release_u32(&runtime->stopped, 0); /* P1 */
+}
+
+/* --- guards, executors ------------------------------------------------------------------------- */
+
+void sennit_runtime_guard_get(struct sennit_runtime *runtime)
+{
+	sennit__work_get(runtime, SENNIT__GUARD);
+}
+
+void sennit_runtime_guard_put(struct sennit_runtime *runtime)
+{
+	sennit__work_put(runtime);
+}
+
+struct sennit_executor *sennit_runtime_executor(struct sennit_runtime *runtime)
+{
+	return &runtime->executor;
+}
+
+struct sennit_executor *sennit_runtime_worker(struct sennit_runtime *runtime, unsigned worker)
+{
+	if (worker >= sennit__worker_count(runtime))
+		sennit__misuse("sennit_runtime_worker", "there is no worker of that number");
+	return &runtime->worker[worker]->executor;
+}
+
+struct sennit_executor *sennit_runtime_next_worker(struct sennit_runtime *runtime)
+{
+	return &sennit__runtime_next(runtime)->executor;
+}
+
+unsigned sennit_runtime_workers(const struct sennit_runtime *runtime)
+{
+	return sennit__worker_count(runtime);
+}
+
+struct sennit_runtime *sennit_runtime_current(void)
+{
+	return sennit__current ? sennit__current->executor.runtime_ : NULL;
+}
+
+struct sennit__worker *sennit__runtime_next(struct sennit_runtime *runtime)
+{
+	/* relaxed: any fair sequence will do */
+	uint32_t turn = sennit__fetch_add_relaxed_u32(&runtime->turn, 1);
+
+	return runtime->worker[turn % sennit__worker_count(runtime)];
+}
+
+struct sennit__worker *sennit__runtime_place(struct sennit_executor *executor)
+{
+	if (executor->kind_ == SENNIT__EXECUTOR_WORKER)
+		return sennit__worker_of(executor);
+	if (sennit__current && sennit__current->executor.runtime_ == executor->runtime_)
+		return sennit__current;
+	return sennit__runtime_next(executor->runtime_);
+}
+
+bool sennit__runtime_inside(const struct sennit_runtime *runtime)
+{
+	for (struct sennit__worker *w = sennit__current; w; w = w->outer)
+		if (w->executor.runtime_ == runtime)
+			return true;
+	return false;
+}

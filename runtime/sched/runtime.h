@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime.h - what a runtime is made of.
+ *
+ * Callers     as the public header says; log, fork_check: any thread.
+ * State       stopped, shutdown, exiting: 0 then 1; stopped also back, by restart.
+ *             mode: NEW -> STARTED (start) or DRIVEN (the first run form).
+ *             tickets, quiet: see work.h.
+ * Orders      P1  the three flags: store (release) with load (acquire); idle.h adds the fences that
+ *                 a sleeping worker needs.
+ *             P2  worker_count (release, after the worker is ready) with its loads (acquire).
+ *             P3  mode: cas (acq_rel) with loads (acquire).
+ * Checked by  tests/unit/runtime.c, tests/stress/destroy.c
+ */
+#ifndef SENNIT_RUNTIME_SCHED_RUNTIME_H
+#define SENNIT_RUNTIME_SCHED_RUNTIME_H
+
+#include "runtime/sched/worker.h"
+#include "runtime/topology/plan.h"
+
+#define SENNIT__WORKERS_MAX 1024
+
+enum { SENNIT__MODE_NEW, SENNIT__MODE_STARTED, SENNIT__MODE_DRIVEN };
+
+struct sennit_runtime {
+	struct sennit_executor executor;
+	struct sennit_runtime_options options;
+	struct sennit__plan plan;
+	volatile uint32_t *forked; /* reads 0 in a forked child: the page is wiped there */
+	unsigned prepared;         /* workers that are there; worker_count follows once they run */
+
+	_Alignas(64) struct sennit__atomic_u32 stopped;
+	struct sennit__atomic_u32 shutdown;
+	struct sennit__atomic_u32 exiting;
+	struct sennit__atomic_u32 mode;
+	struct sennit__atomic_u32 worker_count;
+	struct sennit__atomic_u32 start_guard; /* 1 while start's guard is held */
+
+	_Alignas(64) struct sennit__atomic_u64 guards;  /* work.h */
+	struct sennit__atomic_u32 tickets;
+	struct sennit__atomic_u32 quiet;
+
+	_Alignas(64) struct sennit__atomic_u32 turn; /* whose turn it is among workers */
+	struct sennit__worker *worker[SENNIT__WORKERS_MAX];
+};
+
+void sennit__log(const struct sennit_runtime *runtime, enum sennit_log_level level,
+		 const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Misuse where the calling process is a forked child of the one that created the runtime. */
+static inline void sennit__fork_check(const struct sennit_runtime *runtime, const char *call)
+{
+	if (SENNIT__UNLIKELY(!*runtime->forked))
+		sennit__misuse(call, "the runtime belongs to the parent of this forked process");
+}
+
+static inline unsigned sennit__worker_count(const struct sennit_runtime *runtime)
+{
+	return sennit__load_acquire_u32(&runtime->worker_count); /* P2 */
+}
+
+/* The worker that an object of `executor` or a task for it goes to: the executor's own, or for the
+ * runtime's the calling one, off a worker each in turn. */
+struct sennit__worker *sennit__runtime_place(struct sennit_executor *executor);
+
+/* Each worker in turn. */
+struct sennit__worker *sennit__runtime_next(struct sennit_runtime *runtime);
+
+/* Whether the calling thread is inside a worker of the runtime, at any depth. */
+bool sennit__runtime_inside(const struct sennit_runtime *runtime);
+
+/* Hands a task, ready to run, to an executor. Never runs it. */
+void sennit__submit(struct sennit_executor *executor, struct sennit_task *task);
+
+/* Starts and ends the threads of a started runtime. */
+int sennit__threads_start(struct sennit_runtime *runtime, unsigned count);
+void sennit__threads_join(struct sennit_runtime *runtime, unsigned count);
+
+#endif

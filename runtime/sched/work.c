@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* work.c - the protocol is in work.h. Checked by tests/stress/post.c, tests/stress/destroy.c */
+#include "runtime/sched/work.h"
+
+#include "runtime/base/futex.h"
+#include "runtime/sched/idle.h"
+
+void sennit__work_get(struct sennit_runtime *runtime, uint64_t unit)
+{
+	sennit__fetch_add_acq_rel_u64(&runtime->guards, unit); /* P2 */
+}
+
+#define GUARDS(word) ((word) & (SENNIT__ABROAD - 1))
+#define COUNTED(word) ((word) & (SENNIT__LEAVING - 1))
+
+static uint64_t take(struct sennit_runtime *runtime, uint64_t units)
+{
+	return sennit__fetch_add_acq_rel_u64(&runtime->guards, (uint64_t)0 - units); /* P2 */
+}
+
+void sennit__work_put(struct sennit_runtime *runtime)
+{
+	uint64_t before = take(runtime, SENNIT__GUARD);
+
+	if (!GUARDS(before))
+		sennit__misuse("sennit_runtime_guard_put", "more guards given back than taken");
+	if (COUNTED(before) == SENNIT__GUARD)
+		sennit__idle_wake(runtime->worker[0]);
+}
+
+void sennit__work_return(struct sennit_runtime *runtime)
+{
+	take(runtime, SENNIT__ABROAD - SENNIT__LEAVING);
+	sennit__idle_wake(runtime->worker[0]);
+	take(runtime, SENNIT__LEAVING);
+}
+
+bool sennit__work_gone(const struct sennit_runtime *runtime)
+{
+	return sennit__load_acquire_u64(&runtime->guards) < SENNIT__LEAVING; /* P2 */
+}
+
+/* Whether something holds the runtime from outside its workers. */
+static bool held(const struct sennit_runtime *runtime)
+{
+	uint64_t counted = COUNTED(sennit__load_acquire_u64(&runtime->guards)); /* P2 */
+
+	if (sennit__load_acquire_u32(&runtime->shutdown)) /* runtime.P1 */
+		return counted >= SENNIT__ABROAD;
+	return counted != 0;
+}
+
+/* Lets quiet reach `ticket`; it never goes back. */
+static void answer(struct sennit_runtime *runtime, uint32_t ticket)
+{
+	uint32_t quiet = sennit__load_acquire_u32(&runtime->quiet); /* P3 */
+
+	while ((int32_t)(ticket - quiet) > 0)
+		if (sennit__cas_acq_rel_u32(&runtime->quiet, &quiet, ticket)) { /* P3 */
+			sennit__futex_wake_all(&runtime->quiet);
+			return;
+		}
+}
+
+bool sennit__work_none_left(struct sennit_runtime *runtime)
+{
+	uint32_t ticket = sennit__load_acquire_u32(&runtime->tickets); /* P3 */
+	unsigned count = sennit__worker_count(runtime);
+	uint64_t ended = 0;
+	uint64_t begun = 0;
+
+	if (held(runtime)) /* most often so: spares the passes */
+		return false;
+	for (unsigned i = 0; i < count; i++)
+		ended += sennit__load_acquire_u64(&runtime->worker[i]->ended); /* P1 */
+	if (held(runtime))
+		return false;
+	for (unsigned i = 0; i < count; i++)
+		if (!sennit__inbox_vacant(&runtime->worker[i]->inject))
+			return false;
+	for (unsigned i = 0; i < count; i++) {
+		if (!sennit__inbox_parked(&runtime->worker[i]->inbox))
+			return false;
+		begun += sennit__load_acquire_u64(&runtime->worker[i]->begun); /* P1 */
+	}
+	if (begun != ended)
+		return false;
+	answer(runtime, ticket);
+	return true;
+}
+
+void sennit__work_wait(struct sennit_runtime *runtime)
+{
+	uint32_t ticket = sennit__fetch_add_acq_rel_u32(&runtime->tickets, 1) + 1; /* P3 */
+	uint32_t quiet;
+
+	sennit__idle_wake(runtime->worker[0]);
+	while (quiet = sennit__load_acquire_u32(&runtime->quiet), /* P3 */
+	       (int32_t)(quiet - ticket) < 0)
+		sennit__futex_wait(&runtime->quiet, quiet);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* work.h - when no work is left: what run returns on and join and destroy wait for.
+ *
+ * A *unit* of work is a handler to be run, an operation in flight or a message. It is begun by the
+ * worker that starts it or takes it out of an inbox or inject list (until then its node, being
+ * there, is the unit) and ended by the worker that ran its handler or, after the push, passed it on.
+ * Each worker writes two counters of its own, begun and ended, which only grow.
+ *
+ * A worker that has announced its sleep reads, in this order:
+ *   1. every worker's ended;
+ *   2. the guards and every inject list;
+ *   3. worker by worker: that its head is PARKED, and its begun.
+ * No guard, nothing injected, all parked, equal sums: no work was left at the moment between 1 and 2.
+ * For ended only grows, so the sum of 1 is at most what had ended by then, and begun only grows, so
+ * the sum of 3 is at least what had begun: where they are equal, all that was begun had ended. A
+ * node that was still on its way was in an inject list, which 2 would have seen, or in an inbox,
+ * whose worker 3 would not have found parked, or had been taken since, and its begun was counted.
+ * Each unit that is passed on is pushed before it is ended, so it is never in neither place.
+ *
+ * guards: {leaving:16, abroad:24, work guards:24}. *Abroad* are operations bound to an executor of
+ * another runtime, from their start until their handler has run; they hold a work guard of that
+ * runtime as well. While a runtime is destroyed, only what is abroad counts. Who takes the word's
+ * lower parts to zero wakes a worker, which then looks as above; as the runtime may be destroyed as
+ * soon as that is seen, a put from another runtime's thread counts as *leaving* until it touches
+ * nothing any more, and destroy waits for that (gone).
+ *
+ * quiet answers tickets: a waiter takes a ticket, wakes a worker, and waits until quiet has reached
+ * it. The worker reads the last ticket before step 1, so an answer never tells of a time before the
+ * question, and what the waiter posted before is counted.
+ *
+ * Callers     none_left: a worker that has announced. get, put: any thread. wait: no worker.
+ * Progress    none_left: wait-free, O(workers), and O(1) while a guard is held. wait: blocks.
+ * Orders      P1  begun, ended: worker.h's release with the loads here (acquire).
+ *             P2  guards: fetch_add (acq_rel) with the load (acquire).
+ *             P3  tickets: fetch_add (acq_rel) with the load (acquire); quiet: cas (acq_rel) with
+ *                 the load (acquire): what the waiter may rely on having happened.
+ * Checked by  tests/unit/runtime.c, tests/stress/post.c, tests/stress/destroy.c
+ */
+#ifndef SENNIT_RUNTIME_SCHED_WORK_H
+#define SENNIT_RUNTIME_SCHED_WORK_H
+
+#include "runtime/sched/runtime.h"
+
+#define SENNIT__GUARD ((uint64_t)1)
+#define SENNIT__ABROAD ((uint64_t)1 << 24)
+#define SENNIT__LEAVING ((uint64_t)1 << 48)
+
+/* `unit`: SENNIT__GUARD or SENNIT__ABROAD. */
+void sennit__work_get(struct sennit_runtime *runtime, uint64_t unit);
+
+/* Gives a guard back. */
+void sennit__work_put(struct sennit_runtime *runtime);
+
+/* An operation abroad is home again: from another runtime's thread. */
+void sennit__work_return(struct sennit_runtime *runtime);
+
+/* Whether every sennit__work_return that has counted is over. */
+bool sennit__work_gone(const struct sennit_runtime *runtime);
+
+/* Whether no work is left; where it is so, every ticket taken before is answered. */
+bool sennit__work_none_left(struct sennit_runtime *runtime);
+
+/* Takes a ticket and blocks until it is answered. */
+void sennit__work_wait(struct sennit_runtime *runtime);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.c - the turn of an executor thread. The protocol is in worker.h.
+ * Checked by tests/unit/runtime.c, tests/stress/post.c, tests/stress/destroy.c
+ */
+#include "runtime/sched/worker.h"
+
+#include "runtime/base/futex.h"
+#include "runtime/sched/driver.h"
+#include "runtime/sched/idle.h"
+#include "runtime/sched/work.h"
+
+#include <sennit/error.h>
+#include <string.h>
+
+/* Rounds of handlers that destroy is patient for. */
+#define ROUNDS_MAX 1000
+
+_Thread_local struct sennit__worker *sennit__current;
+
+int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *runtime,
+			unsigned index)
+{
+	memset(worker, 0, sizeof *worker);
+	sennit__inbox_init(&worker->inbox, true); /* nobody is inside */
+	sennit__inbox_init(&worker->inject, false);
+	worker->parked = true;
+	worker->executor.runtime_ = runtime;
+	worker->executor.kind_ = SENNIT__EXECUTOR_WORKER;
+	worker->index = index;
+	sennit__queue_init(&worker->pinned);
+	sennit__queue_init(&worker->shared);
+	sennit__queue_init(&worker->messages);
+	return sennit__driver.init(worker);
+}
+
+void sennit__worker_fini(struct sennit__worker *worker)
+{
+	sennit__driver.fini(worker);
+}
+
+void sennit__worker_send(struct sennit__worker *worker, struct sennit_task *task)
+{
+	sennit__fork_check(worker->executor.runtime_, "a call from another thread");
+	sennit__idle_send(worker, task);
+}
+
+bool sennit__worker_claim(struct sennit__worker *worker)
+{
+	uint32_t nobody = 0;
+
+	return sennit__cas_acquire_u32(&worker->inside, &nobody, 1); /* P2 */
+}
+
+void sennit__worker_adopt(struct sennit__worker *worker)
+{
+	worker->outer = sennit__current;
+	sennit__current = worker;
+	worker->now_ns = sennit__clock_now();
+	sennit__idle_retract(worker);
+}
+
+bool sennit__worker_enter(struct sennit__worker *worker)
+{
+	if (!sennit__worker_claim(worker))
+		return false;
+	sennit__worker_adopt(worker);
+	return true;
+}
+
+void sennit__worker_leave(struct sennit__worker *worker)
+{
+	while (!worker->parked && !sennit__idle_announce(worker))
+		sennit__worker_settle(worker);
+	sennit__current = worker->outer;
+	worker->outer = NULL;
+	sennit__store_release_u32(&worker->inside, 0); /* P2 */
+}
+
+/* Takes what any worker may run; this worker runs it. */
+static void take_injected(struct sennit__worker *worker)
+{
+	uint64_t taken = 0;
+
+	if (sennit__inbox_empty(&worker->inject))
+		return;
+	sennit__inbox_drain(&worker->inject, &worker->shared, &taken);
+	sennit__worker_begin_many(worker, taken);
+}
+
+void sennit__worker_settle(struct sennit__worker *worker)
+{
+	uint64_t taken = 0;
+
+	if (!sennit__inbox_empty(&worker->inbox)) {
+		sennit__inbox_drain(&worker->inbox, &worker->messages, &taken);
+		sennit__worker_begin_many(worker, taken);
+	}
+	worker->settling = true;
+	while (!sennit__queue_empty(&worker->messages)) {
+		struct sennit_task *task = sennit__queue_pop(&worker->messages);
+
+		if (task->class_ == SENNIT__HANDLER)
+			sennit__worker_queue(worker, task);
+		else
+			task->function_(task, 0);
+	}
+	worker->settling = false;
+}
+
+static inline struct sennit_task *next_handler(struct sennit__worker *worker)
+{
+	if (SENNIT__LIKELY(!worker->shared.head))
+		return worker->pinned.head ? sennit__queue_pop(&worker->pinned) : NULL;
+	worker->alternate = !worker->alternate;
+	if (worker->alternate || !worker->pinned.head)
+		return sennit__queue_pop(&worker->shared);
+	return sennit__queue_pop(&worker->pinned);
+}
+
+/* Runs at most `most` handlers. */
+static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
+{
+	struct sennit_task *task;
+	uint64_t ran = 0;
+
+	while (ran < most && (task = next_handler(worker))) {
+		task->state_ = 0;
+		task->function_(task, 0);
+		sennit__worker_end(worker);
+		ran++;
+	}
+	return ran;
+}
+
+/* Whether the runtime was stopped, or its destruction is news to this worker. */
+static bool told_to_stop(const struct sennit__worker *worker)
+{
+	const struct sennit_runtime *runtime = worker->executor.runtime_;
+
+	return sennit__load_acquire_u32(&runtime->stopped) || /* P3 */
+	       (sennit__load_acquire_u32(&runtime->shutdown) && !worker->shutdown); /* P3 */
+}
+
+uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most)
+{
+	uint64_t ran = 0;
+
+	worker->turn++;
+	take_injected(worker);
+	sennit__worker_settle(worker);
+	do {
+		ran += run_handlers(worker, most - ran);
+		worker->more = sennit__driver.flush(worker);
+	} while (ran < most && (worker->pinned.head || worker->shared.head));
+	return ran;
+}
+
+/* What can be given to a sleeping worker without a push to its inbox. */
+static bool look_again(const struct sennit__worker *worker)
+{
+	const struct sennit_runtime *runtime = worker->executor.runtime_;
+
+	return !sennit__inbox_vacant(&worker->inject) || told_to_stop(worker) ||
+	       sennit__load_acquire_u32(&runtime->exiting); /* P3 */
+}
+
+/* After announcing: looks for the end of work, which stops a driven runtime. */
+static bool out_of_work(const struct sennit__worker *worker)
+{
+	struct sennit_runtime *runtime = worker->executor.runtime_;
+
+	if (!sennit__work_none_left(runtime) || worker->shutdown ||
+	    sennit__load_acquire_u32(&runtime->mode) != SENNIT__MODE_DRIVEN) /* runtime.P3 */
+		return false;
+	sennit__store_release_u32(&runtime->stopped, 1); /* P3 */
+	return true;
+}
+
+void sennit__worker_retire(struct sennit__worker *worker)
+{
+	while (!worker->parked && !sennit__idle_announce(worker))
+		sennit__worker_settle(worker);
+	out_of_work(worker);
+}
+
+void sennit__worker_park(struct sennit__worker *worker)
+{
+	if (!sennit__idle_announce(worker))
+		return;
+	if (!look_again(worker)) {
+		if (out_of_work(worker))
+			return;
+		sennit__driver.wait(worker, SENNIT__NEVER);
+		worker->now_ns = sennit__clock_now();
+	}
+	sennit__idle_retract(worker);
+}
+
+bool sennit__worker_collect(struct sennit__worker *worker)
+{
+	sennit__driver.wait(worker, 0);
+	worker->now_ns = sennit__clock_now();
+	return sennit__worker_busy(worker) || !sennit__inbox_empty(&worker->inbox) ||
+	       !sennit__inbox_empty(&worker->inject);
+}
+
+bool sennit__worker_wait_for_end(struct sennit__worker *worker)
+{
+	bool end = false;
+
+	if (!sennit__idle_announce(worker))
+		return false;
+	if (sennit__inbox_vacant(&worker->inject)) {
+		end = sennit__work_none_left(worker->executor.runtime_);
+		if (!end)
+			sennit__driver.wait(worker, SENNIT__NEVER);
+	}
+	sennit__idle_retract(worker);
+	return end && sennit__queue_empty(&worker->messages);
+}
+
+/* One round: the handlers that are queued now, however many. False where there is none. */
+static bool shutdown_round(struct sennit__worker *worker)
+{
+	struct sennit__queue batch;
+
+	sennit__queue_init(&batch);
+	take_injected(worker);
+	sennit__worker_settle(worker);
+	sennit__queue_append(&batch, &worker->pinned);
+	sennit__queue_append(&batch, &worker->shared);
+	if (sennit__queue_empty(&batch))
+		return false;
+	if (++worker->rounds > ROUNDS_MAX)
+		sennit__misuse("sennit_runtime_destroy",
+			       "a handler kept starting work for 1,000 rounds");
+	while (!sennit__queue_empty(&batch)) {
+		struct sennit_task *task = sennit__queue_pop(&batch);
+
+		task->state_ = 0;
+		task->function_(task, SENNIT_SHUTDOWN);
+		sennit__worker_end(worker);
+	}
+	return true;
+}
+
+void sennit__worker_shutdown(struct sennit__worker *worker)
+{
+	if (!worker->shutdown) {
+		sennit__worker_settle(worker);
+		worker->shutdown = true;
+		sennit__driver.cancel(worker, SENNIT_SHUTDOWN);
+	}
+	while (shutdown_round(worker))
+		worker->turn++;
+	worker->more = false;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.h - one executor thread: its inbox, its queues, its turn.
+ *
+ * A *handler* is a task that runs user code, within the turn's budget. A *message* is a task that
+ * the library sends a worker about something that it owns (an operation to start, an object to
+ * close); its function is run when the inbox is drained, and never runs user code.
+ *
+ * Callers     send: any thread. Everything else: the thread inside the worker.
+ * Ownership   the first two groups of fields are shared, as their comments say; the rest is the
+ *             thread's that is inside. That thread is the one that took `inside` (P2).
+ * State       inside: 0, or 1 while a thread is in. Of a started runtime's worker: always 1.
+ * Progress    send: lock-free. turn: bounded by its budget.
+ * Orders      P1  begun, ended (release)  with  sched/work.c (acquire): see there.
+ *             P2  leave inside (release)  with  enter (acquire): the worker's own fields.
+ *             P3  store of runtime's stopped, shutdown, exiting (release) with the loads in the
+ *                 loop and in look_again (acquire).
+ * Checked by  tests/unit/runtime.c, tests/stress/post.c, tests/stress/destroy.c
+ */
+#ifndef SENNIT_RUNTIME_SCHED_WORKER_H
+#define SENNIT_RUNTIME_SCHED_WORKER_H
+
+#include "runtime/base/atomic.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/list.h"
+#include "runtime/base/misuse.h"
+#include "runtime/queue/inbox.h"
+
+#include <pthread.h>
+#include <sennit/runtime.h>
+
+/* Handlers in one turn, after which events are looked for. */
+#define SENNIT__TURN 61
+
+/* Nested dispatches, after which dispatch posts. */
+#define SENNIT__NESTED_MAX 16
+
+/* task->class_ */
+enum { SENNIT__HANDLER, SENNIT__MESSAGE };
+
+/* executor->kind_ */
+enum { SENNIT__EXECUTOR_RUNTIME = 1, SENNIT__EXECUTOR_WORKER };
+
+struct sennit__worker {
+	/* any thread pushes */
+	_Alignas(64) struct sennit__inbox inbox;
+	struct sennit__inbox inject;
+	struct sennit__atomic_u32 inside;
+
+	/* the owner writes, any worker reads */
+	_Alignas(64) struct sennit__atomic_u64 begun;
+	struct sennit__atomic_u64 ended;
+
+	/* constant once created */
+	_Alignas(64) struct sennit_executor executor;
+	unsigned index;
+	int pollable_fd;
+	void *driver;
+
+	/* the thread's that is inside */
+	struct sennit__queue pinned;   /* handlers that only this worker runs */
+	struct sennit__queue shared;   /* handlers that any worker might run (a deque, one day) */
+	struct sennit__queue messages; /* taken from the inbox, not looked at yet */
+	struct sennit__worker *outer;  /* what the thread was inside of when it came in */
+	uint64_t now_ns;               /* when the last wait ended */
+	int64_t wakes_owed;            /* PARKED taken by others, less the wakes read */
+	unsigned turn;                 /* counts turns */
+	unsigned nested;               /* dispatches and conditions below us on the stack */
+	bool parked;                   /* we announced, and did not retract yet */
+	bool settling;                 /* in the library: what is started now lines up in messages */
+	bool alternate;                /* whose turn it is: shared or pinned */
+	bool more;                     /* the driver could do more at once */
+	bool shutdown;                 /* handlers and starts end with SENNIT_SHUTDOWN */
+	unsigned rounds;               /* rounds of handlers since shutdown */
+	pthread_t thread;              /* of a started runtime */
+};
+
+/* The worker that the calling thread is inside of, or NULL. */
+extern _Thread_local struct sennit__worker *sennit__current
+	__attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *runtime,
+			unsigned index);
+void sennit__worker_fini(struct sennit__worker *worker);
+
+/* Gives `task` to a worker that the calling thread is not inside of. */
+void sennit__worker_send(struct sennit__worker *worker, struct sennit_task *task);
+
+/* Reserves the worker for a thread; false where another is inside. */
+bool sennit__worker_claim(struct sennit__worker *worker) __attribute__((warn_unused_result));
+
+/* Makes the calling thread the one that the worker was claimed for. */
+void sennit__worker_adopt(struct sennit__worker *worker);
+
+/* Claims and adopts. */
+bool sennit__worker_enter(struct sennit__worker *worker) __attribute__((warn_unused_result));
+void sennit__worker_leave(struct sennit__worker *worker);
+
+/* Looks at everything in the inbox and the inject list. */
+void sennit__worker_settle(struct sennit__worker *worker);
+
+/* Runs at most `most` handlers and flushes. */
+uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most);
+
+/* Announces that the thread is about to leave, and looks for the end of work. */
+void sennit__worker_retire(struct sennit__worker *worker);
+
+/* Sleeps until there is something to do; may return for no reason. Of a driven runtime it finds the
+ * end of work instead, stops the runtime and leaves the worker parked. */
+void sennit__worker_park(struct sennit__worker *worker);
+
+/* Collects events without waiting; whether there is something to do now. */
+bool sennit__worker_collect(struct sennit__worker *worker);
+
+/* While shutting down on a thread that is not the runtime's: whether no work is left; waits for
+ * something to come where there is. */
+bool sennit__worker_wait_for_end(struct sennit__worker *worker) __attribute__((warn_unused_result));
+
+/* Whether something can be done without waiting. */
+static inline bool sennit__worker_busy(const struct sennit__worker *worker)
+{
+	return worker->pinned.head || worker->shared.head || worker->messages.head || worker->more;
+}
+
+/* Ends what there is with SENNIT_SHUTDOWN and runs handlers until nothing is ready. */
+void sennit__worker_shutdown(struct sennit__worker *worker);
+
+/* Before anything is started on the owner: what was sent before is looked at first. */
+static inline void sennit__worker_catch_up(struct sennit__worker *worker)
+{
+	if (SENNIT__UNLIKELY(!sennit__inbox_empty(&worker->inbox) || worker->messages.head) &&
+	    !worker->settling)
+		sennit__worker_settle(worker);
+}
+
+/* Units of work begin, or one ends, on this worker. See work.h. */
+static inline void sennit__worker_begin_many(struct sennit__worker *worker, uint64_t units)
+{
+	/* relaxed: only the owner writes it */
+	uint64_t begun = sennit__load_relaxed_u64(&worker->begun);
+
+	sennit__store_release_u64(&worker->begun, begun + units); /* P1 */
+}
+
+static inline void sennit__worker_begin(struct sennit__worker *worker)
+{
+	sennit__worker_begin_many(worker, 1);
+}
+
+static inline void sennit__worker_end(struct sennit__worker *worker)
+{
+	/* relaxed: only the owner writes it */
+	uint64_t ended = sennit__load_relaxed_u64(&worker->ended);
+
+	sennit__store_release_u64(&worker->ended, ended + 1); /* P1 */
+}
+
+/* On the owner: has `task` looked at behind what was sent before. */
+static inline void sennit__worker_line_up(struct sennit__worker *worker, struct sennit_task *task)
+{
+	sennit__worker_begin(worker);
+	sennit__queue_push(&worker->messages, task);
+}
+
+/* Queues a handler whose unit has begun already. */
+static inline void sennit__worker_queue(struct sennit__worker *worker, struct sennit_task *task)
+{
+	sennit__queue_push(&worker->pinned, task);
+}
+
+static inline struct sennit__worker *sennit__worker_of(struct sennit_executor *executor)
+{
+	return (struct sennit__worker *)(void *)((char *)executor -
+						 offsetof(struct sennit__worker, executor));
+}
+
+#endif
