@@ -73,6 +73,9 @@ void __libc_free(void *memory);
 static atomic_int_fast64_t live;
 static atomic_uint_fast64_t left = UINT64_MAX;
 
+/* The ends of the program's own code, as the linker knows them. */
+extern const char __executable_start[], etext[];
+
 int64_t live_allocations(void)
 {
 	return atomic_load_explicit(&live, memory_order_relaxed);
@@ -84,12 +87,15 @@ bool fail_allocations_after(uint64_t calls)
 	return true;
 }
 
-/* Counts a call, and tells whether it may succeed. */
-static bool allowed(void)
+/* Counts a call that will return to `caller`, and tells whether it may succeed. */
+static bool allowed(const void *caller)
 {
 	uint_fast64_t now = atomic_load_explicit(&left, memory_order_relaxed);
+	uintptr_t place = (uintptr_t)caller;
 
 	count();
+	if (place < (uintptr_t)__executable_start || place >= (uintptr_t)etext)
+		return true;
 	while (now != UINT64_MAX && now != 0)
 		if (atomic_compare_exchange_weak(&left, &now, now - 1))
 			return true;
@@ -105,19 +111,21 @@ static void *counted(void *memory)
 	return memory;
 }
 
+# define ALLOWED() allowed(__builtin_return_address(0))
+
 void *malloc(size_t size)
 {
-	return allowed() ? counted(__libc_malloc(size)) : NULL;
+	return ALLOWED() ? counted(__libc_malloc(size)) : NULL;
 }
 
 void *calloc(size_t number, size_t size)
 {
-	return allowed() ? counted(__libc_calloc(number, size)) : NULL;
+	return ALLOWED() ? counted(__libc_calloc(number, size)) : NULL;
 }
 
 void *realloc(void *memory, size_t size)
 {
-	if (!allowed())
+	if (!ALLOWED())
 		return NULL;
 	if (!memory)
 		return counted(__libc_realloc(NULL, size));
@@ -128,17 +136,17 @@ void *realloc(void *memory, size_t size)
 
 void *memalign(size_t alignment, size_t size)
 {
-	return allowed() ? counted(__libc_memalign(alignment, size)) : NULL;
+	return ALLOWED() ? counted(__libc_memalign(alignment, size)) : NULL;
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-	return memalign(alignment, size);
+	return ALLOWED() ? counted(__libc_memalign(alignment, size)) : NULL;
 }
 
 int posix_memalign(void **memory, size_t alignment, size_t size)
 {
-	void *result = memalign(alignment, size);
+	void *result = ALLOWED() ? counted(__libc_memalign(alignment, size)) : NULL;
 
 	if (!result)
 		return ENOMEM;

@@ -216,7 +216,8 @@ uint64_t allocations_here(void);
 int64_t live_allocations(void);
 
 /* Lets that many calls succeed, by any thread, and has the later ones fail, until it is called with
- * UINT64_MAX. False where that cannot be done: under a sanitizer. */
+ * UINT64_MAX. Only calls by the program itself, the library included, not by shared libraries, most
+ * of which take a failure badly. False where it cannot be done: under a sanitizer. */
 bool fail_allocations_after(uint64_t calls);
 
 /* --- child processes -------------------------------------------------------------------------- */

@@ -2,7 +2,10 @@
 /* runtime_memory.c - create and start without memory, and what they leave behind. */
 #include "support.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 
 static void every_allocation_of_create_may_fail(void **state)
 {
@@ -13,6 +16,7 @@ static void every_allocation_of_create_may_fail(void **state)
 	(void)state;
 	if (!fail_allocations_after(1000000))
 		SKIP("allocations cannot be made to fail under a sanitizer");
+	fail_allocations_after(UINT64_MAX);
 	for (calls = 0; error; calls++) {
 		struct sennit_runtime *runtime = NULL;
 
@@ -32,10 +36,30 @@ static void every_allocation_of_create_may_fail(void **state)
 	assert_true(calls > 1);
 }
 
+static const struct sennit_runtime_options options = { .size = sizeof options, .workers = 4 };
+
+/* How many blocks are left by runtimes that come and go: the most, for the plugins that hwloc loads
+ * and unloads each time make the number go up and down a little. */
+static int64_t most_left(void)
+{
+	int64_t most = 0;
+
+	for (unsigned i = 0; i < 8; i++) {
+		struct sennit_runtime *runtime;
+
+		assert_int_equal(sennit_runtime_create(&options, &runtime), 0);
+		assert_int_equal(sennit_runtime_start(runtime), 0);
+		assert_int_equal(sennit_runtime_join(runtime), 0);
+		assert_int_equal(sennit_runtime_destroy(runtime), 0);
+		if (live_allocations() > most)
+			most = live_allocations();
+	}
+	progress();
+	return most;
+}
+
 static void start_without_memory_leaves_the_runtime_as_it_was(void **state)
 {
-	struct sennit_runtime_options options = { .size = sizeof options, .workers = 3 };
-	struct sennit_runtime *runtime;
 	int64_t before;
 	uint64_t calls;
 	int error = -ENOMEM;
@@ -44,51 +68,111 @@ static void start_without_memory_leaves_the_runtime_as_it_was(void **state)
 	if (!fail_allocations_after(1000000))
 		SKIP("allocations cannot be made to fail under a sanitizer");
 	fail_allocations_after(UINT64_MAX);
-	/* Whoever is loaded or set up once is so now. */
-	assert_int_equal(sennit_runtime_create(&options, &runtime), 0);
-	assert_int_equal(sennit_runtime_start(runtime), 0);
-	assert_int_equal(sennit_runtime_destroy(runtime), 0);
-
+	/* Twice: whatever is set up once in a process is then set up. */
+	most_left();
+	before = most_left();
 	for (calls = 0; error; calls++) {
-		before = live_allocations();
+		struct sennit_runtime *runtime;
+
 		assert_int_equal(sennit_runtime_create(&options, &runtime), 0);
 		fail_allocations_after(calls);
 		error = sennit_runtime_start(runtime);
 		fail_allocations_after(UINT64_MAX);
 		if (error) {
-			assert_true(error == -ENOMEM || error == -EAGAIN);
+			assert_int_equal(error, -ENOMEM);
 			assert_int_equal(sennit_runtime_workers(runtime), 1);
 			assert_int_equal(sennit_runtime_join(runtime), -EINVAL);
-			/* It can still be driven. */
-			assert_int_equal(sennit_runtime_poll(runtime), 0);
-		} else {
-			assert_int_equal(sennit_runtime_workers(runtime), 3);
+			assert_int_equal(sennit_runtime_start(runtime), 0);
 		}
+		assert_int_equal(sennit_runtime_workers(runtime), 4);
 		assert_int_equal(sennit_runtime_destroy(runtime), 0);
-		assert_int_equal(live_allocations(), before);
 		progress();
 	}
 	assert_true(calls > 1);
+	assert_int_equal(most_left(), before);
+}
+
+#if !defined(SANITIZED_THREAD) && !defined(SANITIZED_ADDRESS)
+static unsigned threads_left = UINT_MAX;
+
+/* Stands before the C library's. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
+                   void *argument)
+{
+	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+	if (threads_left == 0)
+		return EAGAIN;
+	threads_left -= threads_left != UINT_MAX;
+	*(void **)&create = dlsym(RTLD_NEXT, "pthread_create");
+	if (!create)
+		abort();
+	return create(thread, attributes, function, argument);
+}
+
+static bool fail_threads_after(unsigned threads)
+{
+	threads_left = threads;
+	return true;
+}
+#else
+static bool fail_threads_after(unsigned threads)
+{
+	return threads == UINT_MAX;
+}
+#endif
+
+static void start_without_threads_leaves_the_runtime_as_it_was(void **state)
+{
+	(void)state;
+	if (!fail_threads_after(5))
+		SKIP("threads cannot be made to fail under a sanitizer");
+	for (unsigned threads = 0; threads <= 4; threads++) {
+		struct sennit_runtime *runtime;
+		int error;
+
+		assert_int_equal(sennit_runtime_create(&options, &runtime), 0);
+		fail_threads_after(threads);
+		error = sennit_runtime_start(runtime);
+		fail_threads_after(UINT_MAX);
+		assert_int_equal(error, threads < 4 ? -EAGAIN : 0);
+		if (error) {
+			assert_int_equal(sennit_runtime_workers(runtime), 1);
+			assert_int_equal(sennit_runtime_join(runtime), -EINVAL);
+			assert_int_equal(sennit_runtime_start(runtime), 0);
+		}
+		assert_int_equal(sennit_runtime_workers(runtime), 4);
+		assert_int_equal(sennit_runtime_join(runtime), 0);
+		assert_int_equal(sennit_runtime_destroy(runtime), 0);
+	}
 }
 
 static void runtimes_that_come_and_go_leave_nothing(void **state)
 {
-	struct sennit_runtime_options options = { .size = sizeof options, .workers = 4 };
-	struct sennit_runtime *runtime;
-	int64_t before = 0;
+	int64_t before;
 
 	(void)state;
-	for (unsigned i = 0; i < 20; i++) {
-		assert_int_equal(sennit_runtime_create(&options, &runtime), 0);
-		assert_int_equal(sennit_runtime_start(runtime), 0);
-		assert_int_equal(sennit_runtime_join(runtime), 0);
-		assert_int_equal(sennit_runtime_destroy(runtime), 0);
-		/* After the first, whatever is set up once is set up. */
-		if (i == 1)
-			before = live_allocations();
-		if (i > 1)
-			assert_int_equal(live_allocations(), before);
-	}
+	most_left();
+	before = most_left();
+	most_left();
+	assert_int_equal(most_left(), before);
+}
+
+/* The C library keeps the stacks of ended threads, and memory that goes with each, until they are
+ * more than 40 MB: small ones stay, so that the number of blocks is the same each time. */
+static int use_small_stacks(void **state)
+{
+	pthread_attr_t attributes;
+	int error;
+
+	(void)state;
+	error = pthread_attr_init(&attributes);
+	if (!error)
+		error = pthread_attr_setstacksize(&attributes, 256 * 1024);
+	if (!error)
+		error = pthread_setattr_default_np(&attributes);
+	pthread_attr_destroy(&attributes);
+	return error;
 }
 
 int main(void)
@@ -96,8 +180,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(every_allocation_of_create_may_fail),
 		TEST(start_without_memory_leaves_the_runtime_as_it_was),
+		TEST(start_without_threads_leaves_the_runtime_as_it_was),
 		TEST(runtimes_that_come_and_go_leave_nothing),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, use_small_stacks, NULL);
 }
