@@ -17,9 +17,6 @@
 #define CANCEL ((uint64_t)4)
 #define CANCELS (((uint64_t)1 << 32) - CANCEL)
 
-/* What a handle that was readied carries: no program's memory is like that by chance. */
-#define TAG 0x5e771731u
-
 static sennit_function on_message;
 
 static uint32_t generation_of(uint64_t word)
@@ -75,7 +72,7 @@ void sennit__object_publish(struct sennit_object *object, struct sennit_executor
 	object->generation_ = generation_of(sennit__load_relaxed_u64(&slot->word));
 	object->slot_ = slot;
 	object->executor_ = executor;
-	object->tag_ = TAG;
+	object->tag_ = SENNIT__OBJECT_TAG;
 }
 
 void sennit__object_init(struct sennit_object *object, struct sennit_executor *executor)
@@ -83,18 +80,12 @@ void sennit__object_init(struct sennit_object *object, struct sennit_executor *e
 	object->slot_ = NULL;
 	object->executor_ = executor;
 	object->generation_ = 0;
-	object->tag_ = TAG;
-}
-
-void sennit__object_check(const struct sennit_object *object, const char *call)
-{
-	if (SENNIT__UNLIKELY(!object || object->tag_ != TAG))
-		sennit__misuse(call, "the object was neither initialised nor opened");
+	object->tag_ = SENNIT__OBJECT_TAG;
 }
 
 struct sennit__slot *sennit__object_slot(const struct sennit_object *object)
 {
-	struct sennit__slot *slot = object->tag_ == TAG ? object->slot_ : NULL;
+	struct sennit__slot *slot = object->tag_ == SENNIT__OBJECT_TAG ? object->slot_ : NULL;
 	uint64_t word;
 
 	if (!slot)
@@ -177,14 +168,8 @@ static void serve_wait(struct sennit__slot *slot, struct sennit_op *op)
 	slot->type->wait(slot->self, op, (int)op->goal_.minimum);
 }
 
-void sennit__object_done(struct sennit__slot *slot, struct sennit_op *op, int error)
+void sennit__object_go_on(struct sennit__slot *slot, int queue)
 {
-	int queue = sennit__queue_of(op);
-
-	sennit__op_unlink(&slot->queue[queue], op);
-	sennit__op_finish(slot->owner, op, error);
-	if (!slot->type)
-		return;
 	if (sennit__load_acquire_u64(&slot->word) & CLOSING) { /* P1 */
 		if (idle(slot) && !(slot->flags & (SENNIT__SLOT_GONE | SENNIT__SLOT_ENDING)))
 			gone(slot);
@@ -234,7 +219,7 @@ static int make_known(struct sennit__slot *slot)
 
 	if (error)
 		return error;
-	slot->flags |= SENNIT__SLOT_KNOWN;
+	slot->flags |= slot->type ? SENNIT__SLOT_KNOWN : SENNIT__SLOT_KNOWN | SENNIT__SLOT_DIRECT;
 	slot->known_prev = NULL;
 	slot->known_next = io->known;
 	if (io->known)
@@ -243,91 +228,171 @@ static int make_known(struct sennit__slot *slot)
 	return 0;
 }
 
-/* The operation is in its queue: gets it going. */
-static void set_going(struct sennit__slot *slot, struct sennit_op *op, int queue)
+/* Queues an operation and gets it going. */
+static inline void admit(struct sennit__slot *slot, struct sennit_op *op)
 {
-	if (slot->type) {
+	int queue = sennit__queue_of(op);
+
+	op->started_ms_ = (uint32_t)(slot->owner->now_ns >> 20);
+	sennit__op_append(&slot->queue[queue], op);
+	if (SENNIT__UNLIKELY(slot->type != NULL)) {
 		if (queue == SENNIT__WAITS)
 			serve_wait(slot, op);
 		else
 			serve(slot, queue);
 	} else if (queue == SENNIT__READS) {
-		if (slot->queue[queue] == op && slot->flags & SENNIT__SLOT_READABLE)
+		if (slot->flags & SENNIT__SLOT_READABLE && slot->queue[queue] == op)
 			backend_of(slot)->read(slot);
 	} else if (queue == SENNIT__WRITES) {
-		if (slot->flags & SENNIT__SLOT_WRITABLE)
+		if ((slot->flags & (SENNIT__SLOT_WRITABLE | SENNIT__SLOT_LISTED)) ==
+		    SENNIT__SLOT_WRITABLE)
 			sennit__io_list(slot);
 	} else {
 		sennit__fd_wait(slot, op);
 	}
 }
 
-/* A start arrives at the owner. Its unit has begun. */
-static void receive(struct sennit__slot *slot, struct sennit_op *op)
+/* What ends an operation before it is queued: the error, or 0 where that ends it; 1 to go on. */
+static int check_first(struct sennit__slot *slot, struct sennit_op *op)
 {
-	struct sennit__worker *worker = slot->owner;
-	int queue = sennit__queue_of(op);
 	int error = 0;
 
-	op->started_ms_ = (uint32_t)(worker->now_ns >> 20);
-	if (SENNIT__UNLIKELY(worker->shutdown))
-		error = SENNIT_SHUTDOWN;
-	else if (SENNIT__UNLIKELY(op->task_.flags_ & (SENNIT__OP_EMPTY | SENNIT__OP_UNOPENED)))
-		error = op->task_.flags_ & SENNIT__OP_EMPTY ? 0 : -EBADF;
-	else if ((sennit__load_acquire_u64(&slot->word) & ~MESSAGE) != op->stamp_) /* P1 */
-		error = -ECANCELED;
-	else if ((SENNIT__LIKELY(slot->flags & SENNIT__SLOT_KNOWN) ||
-		  !(error = make_known(slot))) && sennit__op_wanted(op)) {
-		sennit__op_append(&slot->queue[queue], op);
-		set_going(slot, op, queue);
-		return;
-	}
-	sennit__op_finish(worker, op, error);
+	if (slot->owner->shutdown)
+		return SENNIT_SHUTDOWN;
+	if (op->task_.flags_ & SENNIT__OP_EMPTY)
+		return 0;
+	if (op->task_.flags_ & SENNIT__OP_UNOPENED)
+		return -EBADF;
+	if (!(slot->flags & SENNIT__SLOT_KNOWN))
+		error = make_known(slot);
+	if (!error && op->task_.flags_ & SENNIT__OP_WANTS && !sennit__op_ask(op))
+		return 0;
+	return error ? error : 1;
 }
 
+/* A start arrives at the owner, in time. Its unit has begun. */
+static void receive(struct sennit__slot *slot, struct sennit_op *op)
+{
+	int error = check_first(slot, op);
+
+	if (error > 0)
+		admit(slot, op);
+	else
+		sennit__op_finish(slot->owner, op, error);
+}
+
+/* A start that was sent: cancel or close may have overtaken it. */
 static void on_start(struct sennit_task *task, int error)
 {
+	const int special = SENNIT__OP_EMPTY | SENNIT__OP_UNOPENED;
 	struct sennit_op *op = (struct sennit_op *)(void *)task;
+	struct sennit__slot *slot = op->slot_;
 
 	(void)error;
-	receive(op->slot_, op);
+	if (op->task_.flags_ & special || slot->owner->shutdown ||
+	    (sennit__load_acquire_u64(&slot->word) & ~MESSAGE) == op->stamp_) /* P1 */
+		receive(slot, op);
+	else
+		sennit__op_finish(slot->owner, op, -ECANCELED);
 }
 
-void sennit__object_start(struct sennit_object *object, struct sennit_op *op)
+/* From another thread, or behind what was sent before. */
+static void start_elsewhere(struct sennit__worker *owner, struct sennit_op *op)
 {
-	struct sennit__slot *slot = object->slot_;
-	struct sennit__worker *owner;
-
-	sennit__object_check(object, "an initiating function");
-	op->target_ = op->bound_ ? op->bound_ : object->executor_;
-	op->slot_ = slot;
-	if (SENNIT__UNLIKELY(!slot)) {
-		sennit__op_refuse(op, op->task_.flags_ & SENNIT__OP_EMPTY ? 0 : -EBADF);
-		return;
-	}
-	owner = slot->owner;
-	op->stamp_ = sennit__load_acquire_u64(&slot->word) & ~MESSAGE; /* P1 */
-	if (SENNIT__UNLIKELY(generation_of(op->stamp_) != object->generation_ ||
-			     op->stamp_ & CLOSING))
-		op->task_.flags_ |= SENNIT__OP_UNOPENED;
-	if (SENNIT__UNLIKELY(op->target_->runtime_ != owner->executor.runtime_)) {
-		sennit__work_get(owner->executor.runtime_, SENNIT__ABROAD);
-		sennit__work_get(op->target_->runtime_, SENNIT__GUARD);
-	}
-	if (SENNIT__LIKELY(sennit__current == owner)) {
-		sennit__worker_catch_up(owner);
-		if (SENNIT__LIKELY(!owner->settling)) {
-			sennit__worker_begin(owner);
-			receive(slot, op);
-			return;
-		}
-	}
-	op->task_.class_ = SENNIT__MESSAGE;
 	op->task_.function_ = on_start;
 	if (sennit__current == owner)
 		sennit__worker_line_up(owner, &op->task_);
 	else
 		sennit__worker_send(owner, &op->task_);
+}
+
+/* Bound to another runtime: both go on until the handler has run. */
+static void go_abroad(struct sennit_runtime *home, struct sennit_runtime *abroad)
+{
+	if (home == abroad)
+		return;
+	sennit__work_get(home, SENNIT__ABROAD);
+	sennit__work_get(abroad, SENNIT__GUARD);
+}
+
+void sennit__object_start(struct sennit_object *object, struct sennit_op *op)
+{
+	struct sennit__slot *slot = object->slot_;
+	uint64_t word;
+
+	sennit__object_check(object, "an initiating function");
+	op->slot_ = slot;
+	op->target_ = op->bound_ ? op->bound_ : object->executor_;
+	if (!slot) {
+		sennit__op_refuse(op, op->task_.flags_ & SENNIT__OP_EMPTY ? 0 : -EBADF);
+		return;
+	}
+	word = sennit__load_acquire_u64(&slot->word); /* P1 */
+	op->stamp_ = word & ~MESSAGE;
+	if (generation_of(word) != object->generation_ || word & CLOSING)
+		op->task_.flags_ |= SENNIT__OP_UNOPENED;
+	if (op->bound_)
+		go_abroad(slot->owner->executor.runtime_, op->bound_->runtime_);
+	if (sennit__current == slot->owner && sennit__worker_caught_up(slot->owner)) {
+		sennit__worker_begin(slot->owner);
+		receive(slot, op);
+	} else {
+		start_elsewhere(slot->owner, op);
+	}
+}
+
+/* Whether this start is the common case: on the owner, with nothing sent before, on the open object
+ * of a descriptor that is known, with nothing special about it. Then it is stamped and its unit
+ * begun. */
+static inline bool start_at_once(struct sennit_object *object, struct sennit_op *op)
+{
+	const int special = SENNIT__OP_EMPTY | SENNIT__OP_WANTS;
+	struct sennit__slot *slot = object->slot_;
+	struct sennit__worker *owner;
+	uint64_t word;
+
+	if (SENNIT__UNLIKELY(object->tag_ != SENNIT__OBJECT_TAG || !slot || op->bound_ ||
+			     op->task_.flags_ & special))
+		return false;
+	owner = slot->owner;
+	word = sennit__load_acquire_u64(&slot->word) & ~MESSAGE; /* P1 */
+	if (SENNIT__UNLIKELY(sennit__current != owner || owner->behind ||
+			     !sennit__inbox_empty(&owner->inbox) ||
+			     generation_of(word) != object->generation_ || word & CLOSING ||
+			     !(slot->flags & SENNIT__SLOT_DIRECT)))
+		return false;
+	op->slot_ = slot;
+	op->stamp_ = word;
+	op->target_ = object->executor_;
+	op->started_ms_ = (uint32_t)(owner->now_ns >> 20);
+	sennit__worker_begin(owner);
+	return true;
+}
+
+void sennit__object_start_read(struct sennit_object *object, struct sennit_op *op)
+{
+	struct sennit__slot *slot = object->slot_;
+
+	if (!start_at_once(object, op)) {
+		sennit__object_start(object, op);
+		return;
+	}
+	sennit__op_append(&slot->queue[SENNIT__READS], op);
+	if (slot->flags & SENNIT__SLOT_READABLE && slot->queue[SENNIT__READS] == op)
+		backend_of(slot)->read(slot);
+}
+
+void sennit__object_start_write(struct sennit_object *object, struct sennit_op *op)
+{
+	struct sennit__slot *slot = object->slot_;
+
+	if (!start_at_once(object, op)) {
+		sennit__object_start(object, op);
+		return;
+	}
+	sennit__op_append(&slot->queue[SENNIT__WRITES], op);
+	if ((slot->flags & (SENNIT__SLOT_WRITABLE | SENNIT__SLOT_LISTED)) == SENNIT__SLOT_WRITABLE)
+		sennit__io_list(slot);
 }
 
 void sennit__object_wait(struct sennit_object *object, int what, struct sennit_op *op,
@@ -337,7 +402,7 @@ void sennit__object_wait(struct sennit_object *object, int what, struct sennit_o
 
 	if (!what || what & ~all)
 		sennit__misuse("a wait", "`what` is not a combination of enum sennit_wait");
-	sennit__op_prepare(op, handler, SENNIT__WAIT);
+	sennit__op_prepare(op, handler, SENNIT__WAIT, 0);
 	op->goal_.minimum = (size_t)what;
 	sennit__object_start(object, op);
 }
@@ -450,13 +515,10 @@ static void request(struct sennit_object *object, uint64_t bits)
 	if (!slot)
 		return;
 	owner = slot->owner;
-	if (sennit__current == owner) {
-		sennit__worker_catch_up(owner);
-		if (!owner->settling) {
-			if (count(object, bits, &before))
-				apply(slot);
-			return;
-		}
+	if (sennit__current == owner && sennit__worker_caught_up(owner)) {
+		if (count(object, bits, &before))
+			apply(slot);
+		return;
 	}
 	if (!count(object, bits | MESSAGE, &before) || before & MESSAGE)
 		return;

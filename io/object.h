@@ -49,6 +49,7 @@ enum {
 	SENNIT__SLOT_UNSURE = 0x40,     /* a short read does not prove that nothing is left */
 	SENNIT__SLOT_ENDING = 0x80,     /* several operations are being ended */
 	SENNIT__SLOT_SERVING = 0x100,   /* a stream type's read is being called; << 1: its write */
+	SENNIT__SLOT_DIRECT = 0x400,    /* known, and over a descriptor: the common case */
 };
 
 /* slot->traits: what a descriptor is. Set before it is published and during transfers, so constant
@@ -109,8 +110,15 @@ void sennit__object_publish(struct sennit_object *object, struct sennit_executor
 /* Readies a handle: names nothing. */
 void sennit__object_init(struct sennit_object *object, struct sennit_executor *executor);
 
+/* What a handle that was readied carries: memory is hardly like that by chance. */
+#define SENNIT__OBJECT_TAG 0x5e771731u
+
 /* Misuse where the handle was never readied. */
-void sennit__object_check(const struct sennit_object *object, const char *call);
+static inline void sennit__object_check(const struct sennit_object *object, const char *call)
+{
+	if (SENNIT__UNLIKELY(!object || object->tag_ != SENNIT__OBJECT_TAG))
+		sennit__misuse(call, "the object was neither initialised nor opened");
+}
 
 /* The slot, or NULL where the object is not open. */
 struct sennit__slot *sennit__object_slot(const struct sennit_object *object);
@@ -119,6 +127,10 @@ struct sennit__slot *sennit__object_slot(const struct sennit_object *object);
 
 /* Starts a prepared operation. From any thread. */
 void sennit__object_start(struct sennit_object *object, struct sennit_op *op);
+
+/* The same for reads and for writes, with the common case in line. */
+void sennit__object_start_read(struct sennit_object *object, struct sennit_op *op);
+void sennit__object_start_write(struct sennit_object *object, struct sennit_op *op);
 
 /* Prepares and starts a readiness wait. */
 void sennit__object_wait(struct sennit_object *object, int what, struct sennit_op *op,
@@ -138,18 +150,30 @@ void sennit__object_try_free(struct sennit__slot *slot);
  * so. */
 void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int error);
 
-/* Unlinks and finishes an operation, and serves or frees what comes after. */
-void sennit__object_done(struct sennit__slot *slot, struct sennit_op *op, int error);
-
 /* Ends every operation of the slot. */
 void sennit__object_end_all(struct sennit__slot *slot, int error);
 
 static inline int sennit__queue_of(const struct sennit_op *op)
 {
-	static const unsigned char queue[] = {SENNIT__READS, SENNIT__WRITES, SENNIT__WAITS,
-					      SENNIT__READS, SENNIT__WRITES};
+	return op->task_.kind_ & 3;
+}
 
-	return queue[sennit__op_does(op)];
+/* What follows for a stream type when an operation of `queue` was finished. */
+void sennit__object_go_on(struct sennit__slot *slot, int queue);
+
+/* Unlinks and finishes an operation of `queue`, and serves or frees what comes after. */
+static inline void sennit__object_done_in(struct sennit__slot *slot, int queue,
+					  struct sennit_op *op, int error)
+{
+	sennit__op_unlink(&slot->queue[queue], op);
+	sennit__op_finish(slot->owner, op, error);
+	if (SENNIT__UNLIKELY(slot->type != NULL))
+		sennit__object_go_on(slot, queue);
+}
+
+static inline void sennit__object_done(struct sennit__slot *slot, struct sennit_op *op, int error)
+{
+	sennit__object_done_in(slot, sennit__queue_of(op), op, error);
 }
 
 #endif

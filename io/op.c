@@ -18,24 +18,10 @@ void sennit_op_bind_executor(struct sennit_op *op, struct sennit_executor *execu
 	op->bound_ = executor;
 }
 
-void sennit__op_prepare(struct sennit_op *op, sennit_handler *handler, int kind)
-{
-	sennit__op_check(op);
-	if (SENNIT__UNLIKELY(!handler))
-		sennit__misuse("an initiating function", "the handler is NULL");
-	op->handler_ = handler;
-	op->bytes_ = 0;
-	op->limit_ = UINT32_MAX;
-	op->task_.error_ = 0;
-	op->task_.state_ = 1;
-	op->task_.kind_ = (unsigned char)kind;
-	op->task_.flags_ = 0;
-}
-
 /* --- finish -------------------------------------------------------------------------------------- */
 
 /* The operation is the caller's again before the handler runs: it may be started or freed there. */
-static void run(struct sennit_task *task, int error)
+void sennit__op_run(struct sennit_task *task, int error)
 {
 	struct sennit_op *op = (struct sennit_op *)(void *)task;
 
@@ -43,7 +29,7 @@ static void run(struct sennit_task *task, int error)
 	op->handler_(op, task->error_, op->bytes_);
 }
 
-/* As run, for an operation bound to another runtime: its own must know when the handler is done. */
+/* As sennit__op_run, for an operation bound to another runtime: its own must know when the handler is done. */
 static void run_abroad(struct sennit_task *task, int error)
 {
 	struct sennit_op *op = (struct sennit_op *)(void *)task;
@@ -56,29 +42,18 @@ static void run_abroad(struct sennit_task *task, int error)
 	sennit__work_return(home);
 }
 
-void sennit__op_finish(struct sennit__worker *worker, struct sennit_op *op, int error)
+void sennit__op_pass_on(struct sennit__worker *worker, struct sennit_op *op)
 {
-	struct sennit_executor *target = op->target_;
-
-	op->task_.error_ = error;
-	op->task_.class_ = SENNIT__HANDLER;
-	op->task_.function_ = run;
-	if (SENNIT__LIKELY(target == &worker->executor ||
-			   target == &target->runtime_->executor) &&
-	    target->runtime_ == worker->executor.runtime_) {
-		sennit__worker_queue(worker, &op->task_);
-		return;
-	}
-	if (target->runtime_ != worker->executor.runtime_)
+	if (op->target_->runtime_ != worker->executor.runtime_)
 		op->task_.function_ = run_abroad;
-	sennit__submit(target, &op->task_);
+	sennit__submit(op->target_, &op->task_);
 	sennit__worker_end(worker);
 }
 
 void sennit__op_refuse(struct sennit_op *op, int error)
 {
 	op->task_.error_ = error;
-	op->task_.function_ = run;
+	op->task_.function_ = sennit__op_run;
 	sennit__submit(op->target_, &op->task_);
 }
 
@@ -175,21 +150,20 @@ static void consume(struct sennit_op *op, size_t bytes)
 	op->buffer_.many.offset = bytes;
 }
 
-bool sennit__op_wanted(struct sennit_op *op)
+bool sennit__op_ask(struct sennit_op *op)
 {
 	struct sennit__worker *worker;
 	bool settling;
 	size_t limit;
 
-	if (sennit__op_mode(op) != SENNIT__WHILE)
-		return true;
 	/* what a condition starts, though it must not, waits until the library is done here */
 	worker = sennit__current;
 	settling = worker->settling;
-	worker->settling = true;
+	worker->settling = worker->behind = true;
 	limit = op->goal_.condition(op, 0, op->bytes_);
 	worker->settling = settling;
-	op->limit_ = limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit;
+	worker->behind = settling || worker->messages.head;
+	op->limit_ = limit > SENNIT__STEP_MAX ? SENNIT__STEP_MAX : (uint32_t)limit;
 	return limit != 0;
 }
 
@@ -205,6 +179,6 @@ bool sennit_op_advance(struct sennit_op *op, size_t bytes)
 	case SENNIT__AT_LEAST:
 		return op->bytes_ >= op->goal_.minimum || sennit__op_exhausted(op);
 	default:
-		return sennit__op_exhausted(op) || !sennit__op_wanted(op);
+		return sennit__op_exhausted(op) || !sennit__op_ask(op);
 	}
 }

@@ -36,15 +36,16 @@
 #include "runtime/sched/worker.h"
 
 #include <sennit/op.h>
-#include <sennit/stream.h>
+#include <sennit/stream_implement.h>
 
-/* What an operation does: the lower half of task_.kind_. */
+/* What an operation does: the lower half of task_.kind_. Its lowest two bits are the slot's queue
+ * that it waits in. */
 enum {
-	SENNIT__READ,
-	SENNIT__WRITE,
-	SENNIT__WAIT,
-	SENNIT__ACCEPT,
-	SENNIT__CONNECT,
+	SENNIT__READ = 0,
+	SENNIT__WRITE = 1,
+	SENNIT__WAIT = 2,
+	SENNIT__ACCEPT = 4,
+	SENNIT__CONNECT = 5,
 };
 
 /* When a transfer is done: the upper half of task_.kind_. */
@@ -62,6 +63,7 @@ enum {
 	SENNIT__OP_UNOPENED = 0x04, /* the object was not open at the start */
 	SENNIT__OP_SERVED = 0x08,   /* handed to the stream type, or connect was called */
 	SENNIT__OP_ASKED = 0x10,    /* the stream type was asked to end it */
+	SENNIT__OP_WANTS = 0x20,    /* has a completion condition, to be asked before the first step */
 };
 
 /* The most that one system call transfers. */
@@ -87,11 +89,39 @@ static inline void sennit__op_check(const struct sennit_op *op)
 }
 
 /* Readies an operation for a start. Misuse where it is in flight. */
-void sennit__op_prepare(struct sennit_op *op, sennit_handler *handler, int kind);
+static inline void sennit__op_prepare(struct sennit_op *op, sennit_handler *handler, int kind,
+				      int flags)
+{
+	sennit__op_check(op);
+	if (SENNIT__UNLIKELY(!handler))
+		sennit__misuse("an initiating function", "the handler is NULL");
+	op->handler_ = handler;
+	op->bytes_ = 0;
+	op->limit_ = SENNIT__STEP_MAX;
+	op->task_.class_ = SENNIT__MESSAGE;
+	op->task_.state_ = 1;
+	op->task_.kind_ = (unsigned char)kind;
+	op->task_.flags_ = (unsigned char)flags;
+}
+
+/* The handler of every finished operation, and what hands it over where it is not the owner's. */
+void sennit__op_run(struct sennit_task *task, int error);
+void sennit__op_pass_on(struct sennit__worker *worker, struct sennit_op *op);
 
 /* Queues the operation as a handler with `error` and the bytes counted so far. The caller, on the
  * owner `worker`, has unlinked it; its unit has begun there. */
-void sennit__op_finish(struct sennit__worker *worker, struct sennit_op *op, int error);
+static inline void sennit__op_finish(struct sennit__worker *worker, struct sennit_op *op, int error)
+{
+	const struct sennit_executor *target = op->target_;
+
+	op->task_.error_ = error;
+	op->task_.function_ = sennit__op_run;
+	if (SENNIT__LIKELY(target == &worker->executor ||
+			   target == worker->everywhere))
+		sennit__worker_queue(worker, &op->task_);
+	else
+		sennit__op_pass_on(worker, op);
+}
 
 /* As above for an operation that no worker ever got: from any thread. */
 void sennit__op_refuse(struct sennit_op *op, int error);
@@ -107,8 +137,19 @@ size_t sennit__op_left(const struct sennit_op *op);
 size_t sennit__op_offer(const struct sennit_op *op, struct iovec *vector, int *count, int most,
 			size_t budget, bool *whole);
 
-/* Asks the completion condition before the first step; false where it wants nothing. */
-bool sennit__op_wanted(struct sennit_op *op);
+/* Asks the completion condition; false where it wants nothing more. */
+bool sennit__op_ask(struct sennit_op *op);
+
+/* As sennit_op_advance, with the common case in line: all of a single buffer. */
+static inline bool sennit__op_advance_all(struct sennit_op *op, size_t bytes)
+{
+	if (SENNIT__LIKELY(bytes == op->buffer_.one.size &&
+			   !(op->task_.flags_ & SENNIT__OP_MANY))) {
+		op->bytes_ += bytes;
+		return true;
+	}
+	return sennit_op_advance(op, bytes);
+}
 
 /* --- lists: circular, by task_.next_ and prev_; the head is the oldest ---------------------------- */
 

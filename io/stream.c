@@ -4,16 +4,22 @@
 
 #include "io/object.h"
 
-static void start_one(struct sennit_stream *stream, const void *data, size_t size,
+static inline int flags_of(int kind)
+{
+	return (kind & 0xf0) == SENNIT__WHILE ? SENNIT__OP_WANTS : 0;
+}
+
+static inline void start_one(struct sennit_stream *stream, const void *data, size_t size,
 		      struct sennit_op *op, sennit_handler *handler, int kind)
 {
-	sennit__op_prepare(op, handler, kind);
+	sennit__op_prepare(op, handler, kind, flags_of(kind) | (size ? 0 : SENNIT__OP_EMPTY));
 	/* a write never writes here; one cursor serves both directions */
 	op->buffer_.one.data = (char *)(uintptr_t)data;
 	op->buffer_.one.size = size;
-	if (SENNIT__UNLIKELY(!size))
-		op->task_.flags_ = SENNIT__OP_EMPTY;
-	sennit__object_start(&stream->object_, op);
+	if ((kind & 0x0f) == SENNIT__READ)
+		sennit__object_start_read(&stream->object_, op);
+	else
+		sennit__object_start_write(&stream->object_, op);
 }
 
 static void start_many(struct sennit_stream *stream, const struct iovec *vector, int count,
@@ -21,15 +27,15 @@ static void start_many(struct sennit_stream *stream, const struct iovec *vector,
 {
 	if (count < 0 || (count && !vector))
 		sennit__misuse("an initiating function", "the array of buffers is not one");
-	sennit__op_prepare(op, handler, kind);
 	while (count && !vector->iov_len) { /* so that exhausted means no buffer left */
 		vector++;
 		count--;
 	}
+	sennit__op_prepare(op, handler, kind,
+			   flags_of(kind) | SENNIT__OP_MANY | (count ? 0 : SENNIT__OP_EMPTY));
 	op->buffer_.many.vector = vector;
 	op->buffer_.many.offset = 0;
 	op->count_ = (uint32_t)count;
-	op->task_.flags_ = (unsigned char)(SENNIT__OP_MANY | (count ? 0 : SENNIT__OP_EMPTY));
 	sennit__object_start(&stream->object_, op);
 }
 

@@ -80,7 +80,7 @@ void sennit_tcp_acceptor_async_accept(struct sennit_tcp_acceptor *acceptor,
 				      sennit_handler *handler)
 {
 	sennit__object_check(&socket->stream.object_, "sennit_tcp_acceptor_async_accept");
-	sennit__op_prepare(op, handler, SENNIT__ACCEPT);
+	sennit__op_prepare(op, handler, SENNIT__ACCEPT, 0);
 	op->goal_.argument = &socket->stream.object_;
 	sennit__object_start(&acceptor->object_, op);
 }

@@ -82,7 +82,7 @@ void sennit_tcp_socket_async_connect(struct sennit_tcp_socket *socket,
 	int error = 0;
 
 	sennit__object_check(object, "sennit_tcp_socket_async_connect");
-	sennit__op_prepare(op, handler, SENNIT__CONNECT);
+	sennit__op_prepare(op, handler, SENNIT__CONNECT, 0);
 	op->goal_.argument = (void *)(uintptr_t)endpoint;
 	if (!sennit__object_slot(object))
 		error = sennit_tcp_socket_open(socket, endpoint->address.any.sa_family);
@@ -163,7 +163,8 @@ int sennit_tcp_socket_shutdown(struct sennit_tcp_socket *socket, int how)
 		return -EBADF;
 	if (sennit__current != slot->owner)
 		return sennit__sys_shutdown(slot->assigned, how);
-	sennit__worker_catch_up(slot->owner);
+	if (!sennit__worker_caught_up(slot->owner))
+		sennit__misuse("sennit_tcp_socket_shutdown", "called from inside the library");
 	if (slot->queue[SENNIT__WRITES] && slot->flags & SENNIT__SLOT_WRITABLE)
 		sennit__io_of(slot->owner)->backend->write(slot);
 	error = sennit__sys_shutdown(slot->fd, how);

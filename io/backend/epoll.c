@@ -46,26 +46,43 @@ static bool allowed(struct sennit__slot *slot)
 	return false;
 }
 
-static void read_once(struct sennit__slot *slot, struct sennit_op *op)
+/* One transfer into the operation's buffers; *size gets how much was asked for. */
+static ssize_t read_into(struct sennit__slot *slot, struct sennit_op *op, size_t *size)
 {
 	struct iovec *vector = sennit__io_of(slot->owner)->vector;
 	int count = 0;
 	bool whole;
-	size_t size = sennit__op_offer(op, vector, &count, IOV_MAX, SENNIT__STEP_MAX, &whole);
-	ssize_t got = sennit__fd_read(slot, vector, count);
 
-	if (got > 0) {
+	if (SENNIT__LIKELY(slot->traits & SENNIT__SOCKET &&
+			   !(op->task_.flags_ & SENNIT__OP_MANY))) {
+		*size = op->buffer_.one.size < op->limit_ ? op->buffer_.one.size : op->limit_;
+		return sennit__sys_recv(slot->fd, op->buffer_.one.data, *size, MSG_DONTWAIT);
+	}
+	*size = sennit__op_offer(op, vector, &count, IOV_MAX, SENNIT__STEP_MAX, &whole);
+	return sennit__fd_read(slot, vector, count);
+}
+
+static inline void read_once(struct sennit__slot *slot, struct sennit_op *op)
+{
+	size_t size;
+	ssize_t got = read_into(slot, op, &size);
+
+	if (SENNIT__LIKELY(got > 0)) {
 		if ((size_t)got < size && slot->traits & SENNIT__TCP &&
 		    !(slot->flags & SENNIT__SLOT_UNSURE))
 			slot->flags &= (uint16_t)~SENNIT__SLOT_READABLE;
-		if (sennit_op_advance(op, (size_t)got))
-			sennit__object_done(slot, op, 0);
+		if (sennit__op_mode(op) == SENNIT__SOME) /* done: the cursor is of no use any more */
+			op->bytes_ = (size_t)got;
+		else if (!sennit__op_advance_all(op, (size_t)got))
+			return;
+		sennit__object_done_in(slot, SENNIT__READS, op, 0);
 	} else if (got == -EAGAIN) {
 		slot->flags &= (uint16_t)~SENNIT__SLOT_READABLE;
 	} else if (got == 0) {
-		sennit__object_done(slot, op, slot->traits & SENNIT__DATAGRAM ? 0 : SENNIT_EOF);
+		sennit__object_done_in(slot, SENNIT__READS, op,
+				       slot->traits & SENNIT__DATAGRAM ? 0 : SENNIT_EOF);
 	} else if (got != -EINTR) {
-		sennit__object_done(slot, op, (int)got);
+		sennit__object_done_in(slot, SENNIT__READS, op, (int)got);
 	}
 }
 
@@ -97,14 +114,14 @@ static void distribute(struct sennit__slot *slot, size_t taken)
 		if (part < left && sennit__op_mode(op) == SENNIT__SOME && sennit_op_next(op))
 			done = false; /* S21: whole, where others are queued behind it */
 		if (done)
-			sennit__object_done(slot, op, 0);
+			sennit__object_done_in(slot, SENNIT__WRITES, op, 0);
 	}
 }
 
 /* Gathers whole operations, and of the last what there is room for. */
-static int gather(struct sennit__slot *slot, struct iovec *vector)
+static ssize_t write_gathered(struct sennit__slot *slot, struct sennit_op *op)
 {
-	struct sennit_op *op = slot->queue[SENNIT__WRITES];
+	struct iovec *vector = sennit__io_of(slot->owner)->vector;
 	size_t budget = SENNIT__STEP_MAX;
 	int count = 0;
 	bool whole;
@@ -114,20 +131,38 @@ static int gather(struct sennit__slot *slot, struct iovec *vector)
 		op = sennit_op_next(op);
 	} while (whole && op && !(slot->traits & SENNIT__MESSAGES) && count < IOV_MAX &&
 		 sennit__op_does(op) == SENNIT__WRITE);
-	return count;
+	return sennit__fd_write(slot, vector, count);
 }
 
-static void write_once(struct sennit__slot *slot, struct sennit_op *op)
+/* What a call did that was to write `op`, and maybe more. */
+static inline void written(struct sennit__slot *slot, struct sennit_op *op, ssize_t taken)
 {
-	struct iovec *vector = sennit__io_of(slot->owner)->vector;
-	ssize_t taken = sennit__fd_write(slot, vector, gather(slot, vector));
-
-	if (taken > 0)
+	if (SENNIT__LIKELY(taken > 0))
 		distribute(slot, (size_t)taken);
 	else if (taken == 0 || taken == -EAGAIN)
 		slot->flags &= (uint16_t)~SENNIT__SLOT_WRITABLE;
 	else if (taken != -EINTR)
-		sennit__object_done(slot, op, (int)taken);
+		sennit__object_done_in(slot, SENNIT__WRITES, op, (int)taken);
+}
+
+static inline void write_once(struct sennit__slot *slot, struct sennit_op *op)
+{
+	size_t size = op->buffer_.one.size;
+	ssize_t taken;
+
+	if (SENNIT__UNLIKELY(sennit__op_after(op) != op || !(slot->traits & SENNIT__SOCKET) ||
+			     op->task_.flags_ & SENNIT__OP_MANY || size > op->limit_)) {
+		written(slot, op, write_gathered(slot, op));
+		return;
+	}
+	taken = sennit__sys_send(slot->fd, op->buffer_.one.data, size,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (SENNIT__LIKELY(taken == (ssize_t)size)) { /* alone, and out whole */
+		op->bytes_ += size;
+		sennit__object_done_in(slot, SENNIT__WRITES, op, 0);
+	} else {
+		written(slot, op, taken);
+	}
 }
 
 static void epoll_write(struct sennit__slot *slot)

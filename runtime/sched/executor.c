@@ -39,12 +39,11 @@ void sennit__submit(struct sennit_executor *executor, struct sennit_task *task)
 			sennit__worker_send(worker, task);
 			return;
 		}
-		sennit__worker_catch_up(worker);
-		if (SENNIT__UNLIKELY(worker->settling)) {
-			sennit__worker_line_up(worker, task);
-		} else {
+		if (SENNIT__LIKELY(sennit__worker_caught_up(worker))) {
 			sennit__worker_begin(worker);
 			sennit__worker_queue(worker, task);
+		} else {
+			sennit__worker_line_up(worker, task);
 		}
 	} else if (current && current->executor.runtime_ == executor->runtime_) {
 		sennit__worker_begin(current);

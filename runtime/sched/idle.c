@@ -38,5 +38,8 @@ void sennit__idle_retract(struct sennit__worker *worker)
 	worker->parked = false;
 	if (sennit__inbox_drain(&worker->inbox, &worker->messages, &taken) != SENNIT__DRAINED_PARKED)
 		worker->wakes_owed++;
-	sennit__worker_begin_many(worker, taken);
+	if (taken) {
+		sennit__worker_begin_many(worker, taken);
+		worker->behind = true;
+	}
 }

@@ -26,6 +26,7 @@ int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *ru
 	worker->parked = true;
 	worker->executor.runtime_ = runtime;
 	worker->executor.kind_ = SENNIT__EXECUTOR_WORKER;
+	worker->everywhere = &runtime->executor;
 	worker->index = index;
 	sennit__queue_init(&worker->pinned);
 	sennit__queue_init(&worker->shared);
@@ -95,7 +96,7 @@ void sennit__worker_settle(struct sennit__worker *worker)
 		sennit__inbox_drain(&worker->inbox, &worker->messages, &taken);
 		sennit__worker_begin_many(worker, taken);
 	}
-	worker->settling = true;
+	worker->settling = worker->behind = true;
 	while (!sennit__queue_empty(&worker->messages)) {
 		struct sennit_task *task = sennit__queue_pop(&worker->messages);
 
@@ -104,7 +105,7 @@ void sennit__worker_settle(struct sennit__worker *worker)
 		else
 			task->function_(task, 0);
 	}
-	worker->settling = false;
+	worker->settling = worker->behind = false;
 }
 
 static inline struct sennit_task *next_handler(struct sennit__worker *worker)

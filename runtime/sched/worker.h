@@ -52,6 +52,7 @@ struct sennit__worker {
 
 	/* constant once created */
 	_Alignas(64) struct sennit_executor executor;
+	const struct sennit_executor *everywhere; /* the runtime's */
 	unsigned index;
 	int pollable_fd;
 	void *driver;
@@ -67,6 +68,7 @@ struct sennit__worker {
 	unsigned nested;               /* dispatches and conditions below us on the stack */
 	bool parked;                   /* we announced, and did not retract yet */
 	bool settling;                 /* in the library: what is started now lines up in messages */
+	bool behind;                   /* settling, or messages wait */
 	bool alternate;                /* whose turn it is: shared or pinned */
 	bool more;                     /* the driver could do more at once */
 	bool shutdown;                 /* handlers and starts end with SENNIT_SHUTDOWN */
@@ -124,12 +126,16 @@ static inline bool sennit__worker_busy(const struct sennit__worker *worker)
 /* Ends what there is with SENNIT_SHUTDOWN and runs handlers until nothing is ready. */
 void sennit__worker_shutdown(struct sennit__worker *worker);
 
-/* Before anything is started on the owner: what was sent before is looked at first. */
-static inline void sennit__worker_catch_up(struct sennit__worker *worker)
+/* Before anything is started on the owner: what was sent before is looked at first. False where
+ * that is going on, on this very stack: then what is started lines up behind it. */
+static inline bool sennit__worker_caught_up(struct sennit__worker *worker)
 {
-	if (SENNIT__UNLIKELY(!sennit__inbox_empty(&worker->inbox) || worker->messages.head) &&
-	    !worker->settling)
-		sennit__worker_settle(worker);
+	if (SENNIT__LIKELY(sennit__inbox_empty(&worker->inbox) && !worker->behind))
+		return true;
+	if (worker->settling)
+		return false;
+	sennit__worker_settle(worker);
+	return true;
 }
 
 /* Units of work begin, or one ends, on this worker. See work.h. */
@@ -159,6 +165,7 @@ static inline void sennit__worker_line_up(struct sennit__worker *worker, struct 
 {
 	sennit__worker_begin(worker);
 	sennit__queue_push(&worker->messages, task);
+	worker->behind = true;
 }
 
 /* Queues a handler whose unit has begun already. */
