@@ -29,7 +29,7 @@ BUILD = "build/release"
 PROGRAMS = BUILD + "/perf/"
 RESULTS = "build/perf"
 ROUNDS = 7
-COUNT = 10000  # N of "N and 2N requests"
+COUNT = 5000  # N of "N and 2N requests"
 REPEATS = 2  # of each count: the least is taken, since a neighbour can only add
 BATCHES = 2000  # N of "N and 2N batches" of sennit-gather
 FLOOR = "epoll"
@@ -548,7 +548,7 @@ def main():
     wanted = os.path.abspath(arguments.json) if arguments.json else None
     os.chdir(ROOT)
     os.environ.pop("SENNIT_SPIN_NS", None)  # a condition of every figure: no spinning
-    for number in (signal.SIGINT, signal.SIGTERM):  # ends through every `with`: nothing stays behind
+    for number in (signal.SIGINT, signal.SIGTERM):  # ends through every block
         signal.signal(number, lambda which, _: sys.exit(128 + which))
     progress = Progress()
     try:
