@@ -232,7 +232,8 @@ def build(progress):
         done = subprocess.run(["cmake", "--build", BUILD, "--target", program], check=False,
             capture_output=True, text=True)
         if done.returncode:
-            missing[program] = "does not build: " + done.stdout.strip().splitlines()[-1]
+            why = re.search(r"^.*\berror\b.*$", done.stdout, re.M)
+            missing[program] = "does not build" + (": " + why.group() if why else "")
     return ([s for s in SUBJECTS if s.program not in missing],
         {s.name: missing[s.program] for s in SUBJECTS if s.program in missing})
 
