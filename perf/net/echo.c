@@ -33,7 +33,8 @@ struct session {
 /* What one worker serves, and counts. Only its worker touches it once it runs. */
 struct server {
 	struct sennit_tcp_acceptor acceptor;
-	struct sennit_task task;
+	struct sennit_task start;
+	struct sennit_task stop; /* its own: a signal may come before the start has run */
 	struct sennit_executor *executor;
 	struct session *sessions; /* accepted and not yet closed */
 	size_t accepting;         /* accepts in flight */
@@ -189,20 +190,15 @@ static void on_written(struct sennit_op *op, int error, size_t bytes)
 		read_next(s);
 }
 
-static struct server *server_of(struct sennit_task *task)
-{
-	return (struct server *)(void *)((char *)task - offsetof(struct server, task));
-}
-
 static void on_start(struct sennit_task *task, int error)
 {
 	if (!error)
-		settle(server_of(task));
+		settle((void *)((char *)task - offsetof(struct server, start)));
 }
 
 static void on_stop(struct sennit_task *task, int error)
 {
-	struct server *server = server_of(task);
+	struct server *server = (void *)((char *)task - offsetof(struct server, stop));
 
 	if (error)
 		return;
@@ -301,12 +297,12 @@ static int serve(struct sennit_runtime *runtime, uint64_t port, sigset_t signals
 		return 1;
 	}
 	for (unsigned i = 0; i < workers; i++)
-		sennit_post(servers[i].executor, &servers[i].task, on_start);
+		sennit_post(servers[i].executor, &servers[i].start, on_start);
 	printf("listening 127.0.0.1:%d workers=%u backend=epoll\n", bound, workers);
 	fflush(stdout);
 	sigwait(&signals, &number);
 	for (unsigned i = 0; i < workers; i++)
-		sennit_post(servers[i].executor, &servers[i].task, on_stop);
+		sennit_post(servers[i].executor, &servers[i].stop, on_stop);
 	wait_for_drain(workers);
 	sennit_runtime_destroy(runtime);
 	report(servers, workers);
