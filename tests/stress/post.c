@@ -68,6 +68,7 @@ struct source {
 	uint32_t sent[WORKERS_MAX + 1];
 	struct random random;
 	unsigned next;
+	atomic_uint pending; /* parcels of its burst, and itself: the last posts the next burst */
 	struct parcel parcels[PARCELS];
 };
 
@@ -80,10 +81,22 @@ struct traffic {
 	atomic_uint wherever;                        /* received by the runtime's executor */
 };
 
+static void on_send(struct sennit_task *task, int error);
+
+/* A source on a worker goes on there when its whole burst has arrived, wherever that was. */
+static void burst_arrived(struct source *source)
+{
+	if (atomic_fetch_sub(&source->pending, 1) == 1 && source->left)
+		sennit_post(
+		    sennit_runtime_worker(source->traffic->runtime, source->index - FOREIGNERS),
+		    &source->task, on_send);
+}
+
 static void on_parcel(struct sennit_task *task, int error)
 {
 	struct parcel *parcel = CONTAINER_OF(task, struct parcel, task);
 	struct traffic *traffic = parcel->traffic;
+	struct source *source = traffic->sources[parcel->source];
 	unsigned target = parcel->target;
 
 	RECORD(error == 0);
@@ -98,6 +111,8 @@ static void on_parcel(struct sennit_task *task, int error)
 		atomic_fetch_add_explicit(&traffic->wherever, 1, memory_order_relaxed);
 	}
 	RECORD(atomic_exchange_explicit(&parcel->under_way, false, memory_order_release));
+	if (source->index >= FOREIGNERS)
+		burst_arrived(source);
 }
 
 /* Sends the next parcel; false where all are under way. */
@@ -135,19 +150,16 @@ static void *send_from_thread(void *argument)
 	return NULL;
 }
 
-/* A source that sits on a worker sends a few at a time. */
 static void on_send(struct sennit_task *task, int error)
 {
 	struct source *source = CONTAINER_OF(task, struct source, task);
-	unsigned worker = source->index - FOREIGNERS;
+	uint32_t burst = source->left < PARCELS / 2 ? source->left : PARCELS / 2;
 
 	RECORD(error == 0);
-	for (unsigned i = 0; i < 20 && source->left; i++) {
-		if (!send_parcel(source))
-			break;
-	}
-	if (source->left)
-		sennit_post(sennit_runtime_worker(source->traffic->runtime, worker), task, on_send);
+	atomic_store(&source->pending, burst + 1);
+	for (uint32_t i = 0; i < burst; i++)
+		RECORD(send_parcel(source));
+	burst_arrived(source);
 }
 
 static void let_traffic_flow(unsigned workers, bool whole, uint32_t each)

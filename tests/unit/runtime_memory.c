@@ -166,6 +166,8 @@ static int use_small_stacks(void **state)
 	int error;
 
 	(void)state;
+	if (live_allocations() < 0)
+		return 0;
 	error = pthread_attr_init(&attributes);
 	if (!error)
 		error = pthread_attr_setstacksize(&attributes, 256 * 1024);
