@@ -124,14 +124,8 @@ static void io_fini(struct sennit__worker *worker)
 	struct sennit__io *io = sennit__io_of(worker);
 	uint32_t carved = sennit__slab_carved(&io->slab);
 
-	for (uint32_t i = 0; i < carved; i++) {
-		struct sennit__slot *slot = sennit__slab_at(&io->slab, i);
-
-		if (slot->type)
-			slot->type->close(slot->self);
-		else
-			sennit__fd_close(slot);
-	}
+	for (uint32_t i = 0; i < carved; i++)
+		sennit__object_dispose(sennit__slab_at(&io->slab, i));
 	io->backend->fini(io);
 	sennit__slab_fini(&io->slab);
 	free(io);

@@ -117,8 +117,8 @@ void sennit_runtime_dump(struct sennit_runtime *runtime, FILE *file)
 		if (sennit__current == worker) {
 			dump_worker(worker, file);
 		} else if (sennit__current) {
-			fprintf(file, "  worker %u: not asked from another worker\n", i);
-		} else if (sennit__worker_enter(worker)) {
+			fprintf(file, "  worker %u: busy (another worker cannot wait for it)\n", i);
+		} else if (sennit__worker_enter(worker, SENNIT__VISITED)) {
 			dump_worker(worker, file);
 			sennit__worker_leave(worker);
 		} else {

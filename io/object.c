@@ -115,6 +115,14 @@ static bool idle(const struct sennit__slot *slot)
 	       !slot->queue[SENNIT__WAITS];
 }
 
+void sennit__object_dispose(struct sennit__slot *slot)
+{
+	if (!slot->type)
+		sennit__fd_close(slot);
+	else if (slot->type->close)
+		slot->type->close(slot->self);
+}
+
 /* The object is closed and its last operation finished. */
 static void gone(struct sennit__slot *slot)
 {
@@ -130,10 +138,7 @@ static void gone(struct sennit__slot *slot)
 	}
 	slot->flags &= SENNIT__SLOT_LISTED | SENNIT__SLOT_PAUSED;
 	slot->flags |= SENNIT__SLOT_GONE;
-	if (slot->type)
-		slot->type->close(slot->self);
-	else
-		sennit__fd_close(slot);
+	sennit__object_dispose(slot);
 	sennit__object_try_free(slot);
 }
 
@@ -142,6 +147,9 @@ static void gone(struct sennit__slot *slot)
 /* Hands over the head of the queue, and what follows as long as it completes at once. */
 static void serve(struct sennit__slot *slot, int queue)
 {
+	const struct sennit_stream_type *type = slot->type;
+	void (*hand_over)(void *, struct sennit_op *) =
+		queue == SENNIT__READS ? type->read : type->write;
 	const uint16_t serving = (uint16_t)(SENNIT__SLOT_SERVING << queue);
 	struct sennit_op *op;
 
@@ -150,22 +158,21 @@ static void serve(struct sennit__slot *slot, int queue)
 	slot->flags |= serving;
 	while ((op = slot->queue[queue]) && !(op->task_.flags_ & SENNIT__OP_SERVED)) {
 		op->task_.flags_ |= SENNIT__OP_SERVED;
-		if (queue == SENNIT__READS)
-			slot->type->read(slot->self, op);
+		if (hand_over)
+			hand_over(slot->self, op);
 		else
-			slot->type->write(slot->self, op);
+			sennit__object_done(slot, op, -EOPNOTSUPP);
 	}
 	slot->flags &= (uint16_t)~serving;
 }
 
 static void serve_wait(struct sennit__slot *slot, struct sennit_op *op)
 {
-	if (!slot->type->wait) {
-		sennit__object_done(slot, op, -EOPNOTSUPP);
-		return;
-	}
 	op->task_.flags_ |= SENNIT__OP_SERVED;
-	slot->type->wait(slot->self, op, (int)op->goal_.minimum);
+	if (slot->type->wait)
+		slot->type->wait(slot->self, op, (int)op->goal_.minimum);
+	else
+		sennit__object_done(slot, op, -EOPNOTSUPP);
 }
 
 void sennit__object_go_on(struct sennit__slot *slot, int queue)
@@ -197,8 +204,8 @@ int sennit_stream_open(struct sennit_stream *stream, struct sennit_executor *exe
 {
 	struct sennit__slot *slot;
 
-	if (!type || !type->read || !type->write || !type->close)
-		sennit__misuse("sennit_stream_open", "the type lacks read, write or close");
+	if (!type)
+		sennit__misuse("sennit_stream_open", "the type is NULL");
 	if (sennit__object_slot(&stream->object_))
 		return SENNIT_ALREADY_OPEN;
 	slot = sennit__object_reserve(executor);
@@ -244,8 +251,9 @@ static inline void admit(struct sennit__slot *slot, struct sennit_op *op)
 		if (slot->flags & SENNIT__SLOT_READABLE && slot->queue[queue] == op)
 			backend_of(slot)->read(slot);
 	} else if (queue == SENNIT__WRITES) {
-		if ((slot->flags & (SENNIT__SLOT_WRITABLE | SENNIT__SLOT_LISTED)) ==
-		    SENNIT__SLOT_WRITABLE)
+		if (sennit__op_does(op) == SENNIT__CONNECT)
+			slot->flags |= SENNIT__SLOT_CONNECTING;
+		if (slot->flags & SENNIT__SLOT_WRITABLE)
 			sennit__io_list(slot);
 	} else {
 		sennit__fd_wait(slot, op);
@@ -418,6 +426,8 @@ void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int err
 		slot->type->cancel(slot->self, op, error);
 		return;
 	}
+	if (sennit__op_does(op) == SENNIT__CONNECT)
+		slot->flags &= (uint16_t)~SENNIT__SLOT_CONNECTING;
 	if (sennit__op_does(op) == SENNIT__WRITE && sennit__op_mode(op) == SENNIT__SOME &&
 	    op->bytes_)
 		error = 0; /* S14: some were written, which is what was asked for */
@@ -569,7 +579,7 @@ int sennit__object_release(struct sennit_object *object, int *fd)
 		return -EBADF;
 	if (sennit__current == slot->owner)
 		return release_here(object, fd);
-	if (sennit__worker_enter(slot->owner)) {
+	if (sennit__worker_enter(slot->owner, SENNIT__VISITED)) {
 		error = release_here(object, fd);
 		sennit__worker_leave(slot->owner);
 		return error;

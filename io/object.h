@@ -50,6 +50,7 @@ enum {
 	SENNIT__SLOT_ENDING = 0x80,     /* several operations are being ended */
 	SENNIT__SLOT_SERVING = 0x100,   /* a stream type's read is being called; << 1: its write */
 	SENNIT__SLOT_DIRECT = 0x400,    /* known, and over a descriptor: the common case */
+	SENNIT__SLOT_CONNECTING = 0x800, /* reads wait for a connect */
 };
 
 /* slot->traits: what a descriptor is. Set before it is published and during transfers, so constant
@@ -142,6 +143,9 @@ void sennit__object_close(struct sennit_object *object);
 /* Closes the object, on the owner or while nobody else uses it, and hands back what was assigned;
  * -EBADF where it is not open. */
 int sennit__object_release(struct sennit_object *object, int *fd);
+
+/* Closes what the slot stands for. */
+void sennit__object_dispose(struct sennit__slot *slot);
 
 /* Frees the slot where it is closed and nothing of it is awaited any more. */
 void sennit__object_try_free(struct sennit__slot *slot);

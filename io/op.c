@@ -162,7 +162,7 @@ bool sennit__op_ask(struct sennit_op *op)
 	worker->settling = worker->behind = true;
 	limit = op->goal_.condition(op, 0, op->bytes_);
 	worker->settling = settling;
-	worker->behind = settling || worker->messages.head;
+	worker->behind = settling || worker->messages.head || worker->shutdown;
 	op->limit_ = limit > SENNIT__STEP_MAX ? SENNIT__STEP_MAX : (uint32_t)limit;
 	return limit != 0;
 }
@@ -172,8 +172,9 @@ bool sennit_op_advance(struct sennit_op *op, size_t bytes)
 	op->bytes_ += bytes;
 	consume(op, bytes);
 	switch (sennit__op_mode(op)) {
-	case SENNIT__SOME:
-		return true;
+	case SENNIT__SOME: /* S21: a write goes out whole where others are queued behind it */
+		return sennit__op_does(op) == SENNIT__READ || sennit__op_exhausted(op) ||
+		       !sennit_op_next(op);
 	case SENNIT__ALL:
 		return sennit__op_exhausted(op);
 	case SENNIT__AT_LEAST:

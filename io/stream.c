@@ -4,15 +4,20 @@
 
 #include "io/object.h"
 
-static inline int flags_of(int kind)
+/* What is special about an operation of that kind, and about one that is to transfer nothing. */
+static inline int flags_of(const struct sennit_op *op, int kind, bool nothing)
 {
-	return (kind & 0xf0) == SENNIT__WHILE ? SENNIT__OP_WANTS : 0;
+	int flags = (kind & 0xf0) == SENNIT__WHILE ? SENNIT__OP_WANTS : 0;
+
+	if ((kind & 0xf0) == SENNIT__AT_LEAST && !op->goal_.minimum)
+		nothing = true;
+	return nothing ? flags | SENNIT__OP_EMPTY : flags;
 }
 
 static inline void start_one(struct sennit_stream *stream, const void *data, size_t size,
 		      struct sennit_op *op, sennit_handler *handler, int kind)
 {
-	sennit__op_prepare(op, handler, kind, flags_of(kind) | (size ? 0 : SENNIT__OP_EMPTY));
+	sennit__op_prepare(op, handler, kind, flags_of(op, kind, !size));
 	/* a write never writes here; one cursor serves both directions */
 	op->buffer_.one.data = (char *)(uintptr_t)data;
 	op->buffer_.one.size = size;
@@ -32,7 +37,7 @@ static void start_many(struct sennit_stream *stream, const struct iovec *vector,
 		count--;
 	}
 	sennit__op_prepare(op, handler, kind,
-			   flags_of(kind) | SENNIT__OP_MANY | (count ? 0 : SENNIT__OP_EMPTY));
+			   flags_of(op, kind, !count) | SENNIT__OP_MANY);
 	op->buffer_.many.vector = vector;
 	op->buffer_.many.offset = 0;
 	op->count_ = (uint32_t)count;

@@ -110,46 +110,39 @@ static int connect_now(struct sennit__slot *slot, const struct sennit_endpoint *
 	return error;
 }
 
-/* Whether the kernel has connected us, and not, by chance of port numbers, to ourselves. */
-static int connected(int fd)
+/* Whether, by chance of port numbers, the kernel has connected us to ourselves (HC19). */
+static bool connected_to_itself(int fd)
 {
 	struct sennit_endpoint local = {0};
 	struct sennit_endpoint peer = {0};
 	unsigned size = sizeof peer.address;
-	int error = sennit__sys_getpeername(fd, &peer.address.any, &size);
 
-	if (error)
-		return error;
+	if (sennit__sys_getpeername(fd, &peer.address.any, &size))
+		return false;
 	size = sizeof local.address;
-	error = sennit__sys_getsockname(fd, &local.address.any, &size);
-	if (!error && sennit_endpoint_equal(&local, &peer))
-		return -ECONNREFUSED;
-	return error;
+	if (sennit__sys_getsockname(fd, &local.address.any, &size))
+		return false;
+	return sennit_endpoint_equal(&local, &peer);
 }
 
+/* The first call starts to connect. Asked again when an edge has come, the kernel tells how that
+ * ended, or -EALREADY where the edge was of something else. */
 void sennit__fd_connect(struct sennit__slot *slot, struct sennit_op *op)
 {
-	int error;
+	int error = connect_now(slot, op->goal_.argument);
 
-	if (!(op->task_.flags_ & SENNIT__OP_SERVED)) {
+	if (error == -EINPROGRESS || error == -EINTR ||
+	    (error == -EALREADY && op->task_.flags_ & SENNIT__OP_SERVED)) {
 		op->task_.flags_ |= SENNIT__OP_SERVED;
-		error = connect_now(slot, op->goal_.argument);
-		if (error == -EINPROGRESS || error == -EINTR) {
-			slot->flags &= (uint16_t)~SENNIT__SLOT_WRITABLE;
-			return;
-		}
-	} else { /* an edge has come: SO_ERROR tells, once */
-		unsigned size = sizeof error;
-		int asked = sennit__sys_getsockopt(slot->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-
-		error = asked ? asked : -error;
-	}
-	if (!error)
-		error = connected(slot->fd);
-	if (error == -ENOTCONN) /* the edge was of something else */
 		slot->flags &= (uint16_t)~SENNIT__SLOT_WRITABLE;
-	else
-		sennit__object_done(slot, op, error);
+		return;
+	}
+	if (!error && connected_to_itself(slot->fd))
+		error = -ECONNREFUSED;
+	slot->flags &= (uint16_t)~SENNIT__SLOT_CONNECTING;
+	slot->flags |= SENNIT__SLOT_READABLE;
+	sennit__io_list(slot); /* reads that waited */
+	sennit__object_done(slot, op, error);
 }
 
 /* --- the rest ---------------------------------------------------------------------------------- */

@@ -17,7 +17,8 @@
 extern "C" {
 #endif
 
-/** What a stream does. `self` is what was handed to sennit_stream_open. */
+/** What a stream does. `self` is what was handed to sennit_stream_open. What is NULL is not
+ * supported: such operations end with -EOPNOTSUPP. */
 struct sennit_stream_type {
 	/** For dumps: a string with static lifetime. */
 	const char *name;
@@ -25,12 +26,13 @@ struct sennit_stream_type {
 	void (*read)(void *self, struct sennit_op *op);
 	/** Serve `op`, the oldest write; those queued behind it are sennit_op_next(op) and so on. */
 	void (*write)(void *self, struct sennit_op *op);
-	/** Serve a readiness wait for `what`; any number at once. NULL: ends with -EOPNOTSUPP. */
+	/** Serve a readiness wait for `what`; any number at once. */
 	void (*wait)(void *self, struct sennit_op *op, int what);
 	/** `op` was asked to end with `error`: complete it, now or as soon as that is possible. NULL:
 	 * it is completed at once. Called once for an operation that was handed over. */
 	void (*cancel)(void *self, struct sennit_op *op, int error);
-	/** The stream was closed and none of its operations is in flight: `self` may be freed. */
+	/** The stream was closed and none of its operations is in flight: `self` may be freed. NULL:
+	 * nothing is to be done then. */
 	void (*close)(void *self);
 };
 

@@ -88,11 +88,11 @@ static inline void read_once(struct sennit__slot *slot, struct sennit_op *op)
 
 static void epoll_read(struct sennit__slot *slot)
 {
+	const int try_it = SENNIT__SLOT_READABLE;
+	const int all = SENNIT__SLOT_READABLE | SENNIT__SLOT_PAUSED | SENNIT__SLOT_CONNECTING;
 	struct sennit_op *op;
 
-	while ((op = slot->queue[SENNIT__READS]) &&
-	       (slot->flags & (SENNIT__SLOT_READABLE | SENNIT__SLOT_PAUSED)) ==
-		       SENNIT__SLOT_READABLE &&
+	while ((op = slot->queue[SENNIT__READS]) && (slot->flags & all) == try_it &&
 	       allowed(slot)) {
 		if (SENNIT__LIKELY(sennit__op_does(op) == SENNIT__READ))
 			read_once(slot, op);
@@ -108,12 +108,9 @@ static void distribute(struct sennit__slot *slot, size_t taken)
 		struct sennit_op *op = slot->queue[SENNIT__WRITES];
 		size_t left = sennit__op_left(op);
 		size_t part = taken < left ? taken : left;
-		bool done = sennit_op_advance(op, part);
 
 		taken -= part;
-		if (part < left && sennit__op_mode(op) == SENNIT__SOME && sennit_op_next(op))
-			done = false; /* S21: whole, where others are queued behind it */
-		if (done)
+		if (sennit_op_advance(op, part))
 			sennit__object_done_in(slot, SENNIT__WRITES, op, 0);
 	}
 }

@@ -126,7 +126,7 @@ static void shut_down_here(struct sennit_runtime *runtime)
 {
 	struct sennit__worker *worker = runtime->worker[0];
 
-	if (!sennit__worker_enter(worker))
+	if (!sennit__worker_enter(worker, SENNIT__RUNNING))
 		sennit__misuse("sennit_runtime_destroy", "another thread is inside the runtime");
 	do
 		sennit__worker_shutdown(worker);
@@ -234,7 +234,7 @@ static struct sennit__worker *drive(struct sennit_runtime *runtime, const char *
 		sennit__misuse(call, "called from inside a handler of the same runtime");
 	if (runtime->options.workers > 1 || !settle_mode(runtime, SENNIT__MODE_DRIVEN))
 		return NULL;
-	return sennit__worker_enter(runtime->worker[0]) ? runtime->worker[0] : NULL;
+	return sennit__worker_enter(runtime->worker[0], SENNIT__RUNNING) ? runtime->worker[0] : NULL;
 }
 
 static bool told_to_return(const struct sennit_runtime *runtime)

@@ -53,14 +53,14 @@ static int spawn(struct sennit__worker *worker)
 	int error;
 
 	/* claimed here, so that nobody takes it for a worker without a thread */
-	if (!sennit__worker_claim(worker))
+	if (!sennit__worker_claim(worker, SENNIT__RUNNING))
 		sennit__misuse("sennit_runtime_start", "another thread is inside the runtime");
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&worker->thread, NULL, thread_main, worker);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
-		sennit__store_release_u32(&worker->inside, 0); /* worker.P2 */
+		sennit__worker_vacate(worker);
 	return -error;
 }
 

@@ -45,11 +45,18 @@ void sennit__worker_send(struct sennit__worker *worker, struct sennit_task *task
 	sennit__idle_send(worker, task);
 }
 
-bool sennit__worker_claim(struct sennit__worker *worker)
+bool sennit__worker_claim(struct sennit__worker *worker, uint32_t as)
 {
-	uint32_t nobody = 0;
+	uint32_t found = SENNIT__NOBODY;
 
-	return sennit__cas_acquire_u32(&worker->inside, &nobody, 1); /* P2 */
+	while (!sennit__cas_acquire_u32(&worker->inside, &found, as)) { /* P2 */
+		if (found == SENNIT__RUNNING)
+			return false;
+		if (found == SENNIT__VISITED)
+			sennit__futex_wait(&worker->inside, SENNIT__VISITED);
+		found = SENNIT__NOBODY;
+	}
+	return true;
 }
 
 void sennit__worker_adopt(struct sennit__worker *worker)
@@ -60,12 +67,22 @@ void sennit__worker_adopt(struct sennit__worker *worker)
 	sennit__idle_retract(worker);
 }
 
-bool sennit__worker_enter(struct sennit__worker *worker)
+bool sennit__worker_enter(struct sennit__worker *worker, uint32_t as)
 {
-	if (!sennit__worker_claim(worker))
+	if (!sennit__worker_claim(worker, as))
 		return false;
 	sennit__worker_adopt(worker);
 	return true;
+}
+
+void sennit__worker_vacate(struct sennit__worker *worker)
+{
+	/* relaxed: our own */
+	uint32_t was = sennit__load_relaxed_u32(&worker->inside);
+
+	sennit__store_release_u32(&worker->inside, SENNIT__NOBODY); /* P2 */
+	if (was == SENNIT__VISITED)
+		sennit__futex_wake_all(&worker->inside);
 }
 
 void sennit__worker_leave(struct sennit__worker *worker)
@@ -74,7 +91,17 @@ void sennit__worker_leave(struct sennit__worker *worker)
 		sennit__worker_settle(worker);
 	sennit__current = worker->outer;
 	worker->outer = NULL;
-	sennit__store_release_u32(&worker->inside, 0); /* P2 */
+	sennit__worker_vacate(worker);
+}
+
+/* Notices that the runtime is being destroyed. It is asked whenever something was taken from others:
+ * what they sent after they had seen it ends with SENNIT_SHUTDOWN here too. */
+static void notice_shutdown(struct sennit__worker *worker)
+{
+	const struct sennit_runtime *runtime = worker->executor.runtime_;
+
+	if (sennit__load_acquire_u32(&runtime->shutdown)) /* P3 */
+		worker->shutdown = worker->behind = true;
 }
 
 /* Takes what any worker may run; this worker runs it. */
@@ -86,6 +113,7 @@ static void take_injected(struct sennit__worker *worker)
 		return;
 	sennit__inbox_drain(&worker->inject, &worker->shared, &taken);
 	sennit__worker_begin_many(worker, taken);
+	notice_shutdown(worker);
 }
 
 void sennit__worker_settle(struct sennit__worker *worker)
@@ -96,6 +124,7 @@ void sennit__worker_settle(struct sennit__worker *worker)
 		sennit__inbox_drain(&worker->inbox, &worker->messages, &taken);
 		sennit__worker_begin_many(worker, taken);
 	}
+	notice_shutdown(worker);
 	worker->settling = worker->behind = true;
 	while (!sennit__queue_empty(&worker->messages)) {
 		struct sennit_task *task = sennit__queue_pop(&worker->messages);
@@ -105,7 +134,8 @@ void sennit__worker_settle(struct sennit__worker *worker)
 		else
 			task->function_(task, 0);
 	}
-	worker->settling = worker->behind = false;
+	worker->settling = false;
+	worker->behind = worker->shutdown; /* then every start takes the long way, and ends there */
 }
 
 static inline struct sennit_task *next_handler(struct sennit__worker *worker)
@@ -118,15 +148,17 @@ static inline struct sennit_task *next_handler(struct sennit__worker *worker)
 	return sennit__queue_pop(&worker->pinned);
 }
 
-/* Runs at most `most` handlers. */
+/* Runs at most `most` handlers, and none once the runtime is stopped. */
 static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
 {
+	const struct sennit_runtime *runtime = worker->executor.runtime_;
 	struct sennit_task *task;
 	uint64_t ran = 0;
 
-	while (ran < most && (task = next_handler(worker))) {
+	while (ran < most && !sennit__load_acquire_u32(&runtime->stopped) && /* P3 */
+	       (task = next_handler(worker))) {
 		task->state_ = 0;
-		task->function_(task, 0);
+		task->function_(task, worker->shutdown ? SENNIT_SHUTDOWN : 0);
 		sennit__worker_end(worker);
 		ran++;
 	}
@@ -139,7 +171,7 @@ static bool told_to_stop(const struct sennit__worker *worker)
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
 
 	return sennit__load_acquire_u32(&runtime->stopped) || /* P3 */
-	       (sennit__load_acquire_u32(&runtime->shutdown) && !worker->shutdown); /* P3 */
+	       (sennit__load_acquire_u32(&runtime->shutdown) && !worker->swept); /* P3 */
 }
 
 uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most)
@@ -152,7 +184,8 @@ uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most)
 	do {
 		ran += run_handlers(worker, most - ran);
 		worker->more = sennit__driver.flush(worker);
-	} while (ran < most && (worker->pinned.head || worker->shared.head));
+	} while (ran < most && (worker->pinned.head || worker->shared.head) &&
+		 !told_to_stop(worker));
 	return ran;
 }
 
@@ -247,9 +280,9 @@ static bool shutdown_round(struct sennit__worker *worker)
 
 void sennit__worker_shutdown(struct sennit__worker *worker)
 {
-	if (!worker->shutdown) {
+	if (!worker->swept) {
+		worker->swept = true;
 		sennit__worker_settle(worker);
-		worker->shutdown = true;
 		sennit__driver.cancel(worker, SENNIT_SHUTDOWN);
 	}
 	while (shutdown_round(worker))

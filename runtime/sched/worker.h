@@ -8,7 +8,8 @@
  * Callers     send: any thread. Everything else: the thread inside the worker.
  * Ownership   the first two groups of fields are shared, as their comments say; the rest is the
  *             thread's that is inside. That thread is the one that took `inside` (P2).
- * State       inside: 0, or 1 while a thread is in. Of a started runtime's worker: always 1.
+ * State       inside: NOBODY; RUNNING, as always of a started runtime's worker; or VISITED, by a
+ *             thread that looks or releases something and is gone at once: others wait for it.
  * Progress    send: lock-free. turn: bounded by its budget.
  * Orders      P1  begun, ended (release)  with  sched/work.c (acquire): see there.
  *             P2  leave inside (release)  with  enter (acquire): the worker's own fields.
@@ -72,6 +73,7 @@ struct sennit__worker {
 	bool alternate;                /* whose turn it is: shared or pinned */
 	bool more;                     /* the driver could do more at once */
 	bool shutdown;                 /* handlers and starts end with SENNIT_SHUTDOWN */
+	bool swept;                    /* and what was in flight was ended */
 	unsigned rounds;               /* rounds of handlers since shutdown */
 	pthread_t thread;              /* of a started runtime */
 };
@@ -87,14 +89,23 @@ void sennit__worker_fini(struct sennit__worker *worker);
 /* Gives `task` to a worker that the calling thread is not inside of. */
 void sennit__worker_send(struct sennit__worker *worker, struct sennit_task *task);
 
-/* Reserves the worker for a thread; false where another is inside. */
-bool sennit__worker_claim(struct sennit__worker *worker) __attribute__((warn_unused_result));
+/* worker->inside */
+enum { SENNIT__NOBODY, SENNIT__RUNNING, SENNIT__VISITED };
+
+/* Reserves the worker for a thread, RUNNING or VISITED; false where one runs it. Waits for a visitor
+ * to leave. */
+bool sennit__worker_claim(struct sennit__worker *worker, uint32_t as)
+	__attribute__((warn_unused_result));
 
 /* Makes the calling thread the one that the worker was claimed for. */
 void sennit__worker_adopt(struct sennit__worker *worker);
 
 /* Claims and adopts. */
-bool sennit__worker_enter(struct sennit__worker *worker) __attribute__((warn_unused_result));
+bool sennit__worker_enter(struct sennit__worker *worker, uint32_t as)
+	__attribute__((warn_unused_result));
+
+/* Undoes a claim, of a thread that is not inside (any more). */
+void sennit__worker_vacate(struct sennit__worker *worker);
 void sennit__worker_leave(struct sennit__worker *worker);
 
 /* Looks at everything in the inbox and the inject list. */
