@@ -29,9 +29,9 @@ BUILD = "build/release"
 PROGRAMS = BUILD + "/perf/"
 RESULTS = "build/perf"
 ROUNDS = 7
-COUNT = 5000  # N of "N and 2N requests"
+COUNT = 10000  # N of "N and 2N requests"
 # How often each is counted; the least is taken, since a neighbour can only add.
-REPEATS = {"total": 3, "instructions": 2}
+REPEATS = {"total": 2, "instructions": 1}
 BATCHES = 2000  # N of "N and 2N batches" of sennit-gather
 FLOOR = "epoll"
 CONDITIONS = ["--connections=64", "--size=64"]
