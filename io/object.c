@@ -139,6 +139,19 @@ static void gone(struct sennit__slot *slot)
 	slot->flags &= SENNIT__SLOT_LISTED | SENNIT__SLOT_PAUSED;
 	slot->flags |= SENNIT__SLOT_GONE;
 	sennit__object_dispose(slot);
+}
+
+/* Whatever may have been the last thing that a closed object waited for ends with this; nothing of
+ * the slot may be touched afterwards. */
+static void end_if_closed(struct sennit__slot *slot)
+{
+	const int busy = SENNIT__SLOT_ENDING | 3 * SENNIT__SLOT_SERVING;
+
+	if (slot->flags & busy) /* on the stack: it will be back here */
+		return;
+	if (!(slot->flags & SENNIT__SLOT_GONE) && idle(slot) &&
+	    sennit__load_acquire_u64(&slot->word) & CLOSING) /* P1 */
+		gone(slot);
 	sennit__object_try_free(slot);
 }
 
@@ -164,6 +177,7 @@ static void serve(struct sennit__slot *slot, int queue)
 			sennit__object_done(slot, op, -EOPNOTSUPP);
 	}
 	slot->flags &= (uint16_t)~serving;
+	end_if_closed(slot);
 }
 
 static void serve_wait(struct sennit__slot *slot, struct sennit_op *op)
@@ -177,12 +191,10 @@ static void serve_wait(struct sennit__slot *slot, struct sennit_op *op)
 
 void sennit__object_go_on(struct sennit__slot *slot, int queue)
 {
-	if (sennit__load_acquire_u64(&slot->word) & CLOSING) { /* P1 */
-		if (idle(slot) && !(slot->flags & (SENNIT__SLOT_GONE | SENNIT__SLOT_ENDING)))
-			gone(slot);
-	} else if (queue != SENNIT__WAITS) {
+	if (sennit__load_acquire_u64(&slot->word) & CLOSING || queue == SENNIT__WAITS) /* P1 */
+		end_if_closed(slot);
+	else
 		serve(slot, queue);
-	}
 }
 
 void sennit_op_complete(struct sennit_op *op, int error)
@@ -469,21 +481,20 @@ void sennit__object_end_all(struct sennit__slot *slot, int error)
 /* Cancel or close has changed the word: what that means, on the owner. */
 static void apply(struct sennit__slot *slot)
 {
-	uint64_t word;
-
-	if (slot->flags & SENNIT__SLOT_GONE)
-		return;
-	if (!slot->type && slot->queue[SENNIT__WRITES] && slot->flags & SENNIT__SLOT_WRITABLE)
-		backend_of(slot)->write(slot);
-	word = sennit__load_acquire_u64(&slot->word) & ~MESSAGE; /* P1 */
-	end_older(slot, word, -ECANCELED);
-	if (word & CLOSING) {
-		if (idle(slot))
-			gone(slot);
-	} else if (slot->type) {
+	if (!(slot->flags & SENNIT__SLOT_GONE)) {
+		if (!slot->type && slot->queue[SENNIT__WRITES] &&
+		    slot->flags & SENNIT__SLOT_WRITABLE)
+			backend_of(slot)->write(slot);
+		end_older(slot, sennit__load_acquire_u64(&slot->word) & ~MESSAGE, /* P1 */
+			  -ECANCELED);
+	}
+	if (slot->type && !(sennit__load_acquire_u64(&slot->word) & CLOSING)) { /* P1 */
+		slot->flags |= SENNIT__SLOT_ENDING; /* not over before both were served */
 		serve(slot, SENNIT__READS);
 		serve(slot, SENNIT__WRITES);
+		slot->flags &= (uint16_t)~SENNIT__SLOT_ENDING;
 	}
+	end_if_closed(slot);
 }
 
 static void on_message(struct sennit_task *task, int error)
@@ -495,7 +506,6 @@ static void on_message(struct sennit_task *task, int error)
 	(void)error;
 	sennit__fetch_add_acq_rel_u64(&slot->word, (uint64_t)0 - MESSAGE); /* P1 */
 	apply(slot);
-	sennit__object_try_free(slot);
 	sennit__worker_end(worker);
 }
 
@@ -565,7 +575,7 @@ static int release_here(struct sennit_object *object, int *fd)
 		backend_of(slot)->write(slot);
 	sennit__object_end_all(slot, -ECANCELED);
 	*fd = sennit__fd_take(slot);
-	gone(slot);
+	end_if_closed(slot);
 	return 0;
 }
 
