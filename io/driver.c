@@ -49,7 +49,7 @@ static bool io_flush(struct sennit__worker *worker)
 	return io->dirty != NULL;
 }
 
-/* --- accepting pauses -------------------------------------------------------------------------- */
+/* --- accepting pauses ------------------------------------------------------------------------- */
 
 void sennit__io_pause(struct sennit__slot *slot, int error)
 {
@@ -97,7 +97,7 @@ static void io_wait(struct sennit__worker *worker, uint64_t deadline_ns)
 		resume(io);
 }
 
-/* --- a worker's life --------------------------------------------------------------------------- */
+/* --- a worker's life -------------------------------------------------------------------------- */
 
 static int io_init(struct sennit__worker *worker)
 {

@@ -3,8 +3,8 @@
  *
  * Callers     any thread. Each worker prints its own part: the caller sends it a message and blocks
  *             until it is done. A worker that nobody is inside is entered instead.
- * Ownership   the request lies on the caller's stack until `done` is set; the worker touches nothing
- *             of it after that.
+ * Ownership   the request lies on the caller's stack until `done` is set; the worker touches
+ *             nothing of it after that.
  * Orders      P1  done: store (release) with the load (acquire): what was printed.
  * Checked by  tests/unit/runtime.c
  */

@@ -23,7 +23,7 @@
 #define RWF_NOSIGNAL 0x100 /* Linux 6.18 */
 #endif
 
-/* --- what it is -------------------------------------------------------------------------------- */
+/* --- what it is ------------------------------------------------------------------------------- */
 
 static int socket_option(int fd, int name)
 {
@@ -158,7 +158,7 @@ void sennit__fd_ready_to_attach(struct sennit__slot *slot)
 	slot->traits |= SENNIT__PLAIN;
 }
 
-/* --- transfers --------------------------------------------------------------------------------- */
+/* --- transfers -------------------------------------------------------------------------------- */
 
 /* The kernel takes no flags for this descriptor: its mode must do. */
 static void make_plain(struct sennit__slot *slot)
@@ -256,7 +256,7 @@ ssize_t sennit__fd_write(struct sennit__slot *slot, struct iovec *vector, int co
 	return write_quietly(slot, vector, count);
 }
 
-/* --- readiness --------------------------------------------------------------------------------- */
+/* --- readiness -------------------------------------------------------------------------------- */
 
 static bool answers(int what, uint32_t events)
 {
@@ -301,7 +301,7 @@ void sennit__fd_waits_ready(struct sennit__slot *slot, uint32_t events)
 	}
 }
 
-/* --- the end ----------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 /* Nothing of the kernel's or of the mode's remains of us. */
 static void detach(struct sennit__slot *slot)

@@ -29,7 +29,7 @@ static const struct sennit__backend *backend_of(const struct sennit__slot *slot)
 	return sennit__io_of(slot->owner)->backend;
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 struct sennit__slot *sennit__object_reserve(struct sennit_executor *executor)
 {
@@ -94,7 +94,7 @@ struct sennit__slot *sennit__object_slot(const struct sennit_object *object)
 	return generation_of(word) == object->generation_ && !(word & CLOSING) ? slot : NULL;
 }
 
-/* --- closing ----------------------------------------------------------------------------------- */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 void sennit__object_try_free(struct sennit__slot *slot)
 {
@@ -105,7 +105,7 @@ void sennit__object_try_free(struct sennit__slot *slot)
 		return;
 	clear(slot);
 	sennit__store_release_u64(&slot->word, (uint64_t)(generation_of(word) + 1) << 32); /* P1 */
-	if (generation_of(word) != UINT32_MAX) /* a slot that has run out of generations is retired */
+	if (generation_of(word) != UINT32_MAX) /* else it has run out of them: retired */
 		sennit__slab_put(&sennit__io_of(slot->owner)->slab, slot);
 }
 
@@ -155,7 +155,7 @@ static void end_if_closed(struct sennit__slot *slot)
 	sennit__object_try_free(slot);
 }
 
-/* --- serving a stream type ----------------------------------------------------------------------- */
+/* --- serving a stream type -------------------------------------------------------------------- */
 
 /* Hands over the head of the queue, and what follows as long as it completes at once. */
 static void serve(struct sennit__slot *slot, int queue)
@@ -229,7 +229,7 @@ int sennit_stream_open(struct sennit_stream *stream, struct sennit_executor *exe
 	return 0;
 }
 
-/* --- starting ---------------------------------------------------------------------------------- */
+/* --- starting --------------------------------------------------------------------------------- */
 
 static int make_known(struct sennit__slot *slot)
 {
@@ -427,7 +427,7 @@ void sennit__object_wait(struct sennit_object *object, int what, struct sennit_o
 	sennit__object_start(object, op);
 }
 
-/* --- cancel, close ------------------------------------------------------------------------------- */
+/* --- cancel, close ---------------------------------------------------------------------------- */
 
 void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int error)
 {
@@ -560,9 +560,9 @@ void sennit__object_close(struct sennit_object *object)
 	request(object, CLOSING);
 }
 
-/* --- release ------------------------------------------------------------------------------------- */
+/* --- release ---------------------------------------------------------------------------------- */
 
-/* On the owner: ends everything, then takes the descriptor out of the slot, which closes nothing. */
+/* On the owner: ends everything, then takes the descriptor out, so that nothing is closed. */
 static int release_here(struct sennit_object *object, int *fd)
 {
 	struct sennit__slot *slot = object->slot_;

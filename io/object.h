@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* object.h - an I/O object: a handle in the caller's memory and a slot in the owner's slab.
  *
- * Everything that the owner, the kernel or a lower layer may still touch after close is in the slot,
- * so the caller may free the handle (promise 7). A handle names its slot by {slot, generation}; so
- * does what epoll is given, and a stale one names nothing.
+ * Everything that the owner, the kernel or a lower layer may still touch after close is in the
+ * slot, so the caller may free the handle (promise 7). A handle names its slot by {slot,
+ * generation}; so does what epoll is given, and a stale one names nothing.
  *
  * Callers     start, cancel, close: any thread. reserve, publish: one thread that nobody competes
  *             with. receive, end, everything static: the owner.
@@ -41,7 +41,7 @@ enum { SENNIT__READS, SENNIT__WRITES, SENNIT__WAITS, SENNIT__QUEUES };
 /* slot->flags: what changes all the time. The owner's alone. */
 enum {
 	SENNIT__SLOT_KNOWN = 0x01,      /* a start was received: attached, in the list of known */
-	SENNIT__SLOT_GONE = 0x02,       /* closed; only its message or its place in a list is awaited */
+	SENNIT__SLOT_GONE = 0x02,       /* closed; its message or its place in a list is awaited */
 	SENNIT__SLOT_LISTED = 0x04,     /* in the list of slots to flush */
 	SENNIT__SLOT_PAUSED = 0x08,     /* in the list of acceptors that wait for descriptors */
 	SENNIT__SLOT_READABLE = 0x10,   /* a read may find something: try it */
@@ -95,7 +95,7 @@ struct sennit__slot {
 
 _Static_assert(sizeof(struct sennit__slot) <= 128, "what an idle connection costs");
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* A slot in the slab of the worker that owns objects of `executor`; NULL without memory. It is
  * zeroed but for what identifies it. From any thread. */
@@ -124,7 +124,7 @@ static inline void sennit__object_check(const struct sennit_object *object, cons
 /* The slot, or NULL where the object is not open. */
 struct sennit__slot *sennit__object_slot(const struct sennit_object *object);
 
-/* --- operations -------------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------- */
 
 /* Starts a prepared operation. From any thread. */
 void sennit__object_start(struct sennit_object *object, struct sennit_op *op);

@@ -18,7 +18,7 @@ void sennit_op_bind_executor(struct sennit_op *op, struct sennit_executor *execu
 	op->bound_ = executor;
 }
 
-/* --- finish -------------------------------------------------------------------------------------- */
+/* --- finish ----------------------------------------------------------------------------------- */
 
 /* The operation is the caller's again before the handler runs: it may be started or freed there. */
 void sennit__op_run(struct sennit_task *task, int error)
@@ -29,7 +29,8 @@ void sennit__op_run(struct sennit_task *task, int error)
 	op->handler_(op, task->error_, op->bytes_);
 }
 
-/* As sennit__op_run, for an operation bound to another runtime: its own must know when the handler is done. */
+/* As sennit__op_run, for an operation bound to another runtime: its own must know when the handler
+ * is done. */
 static void run_abroad(struct sennit_task *task, int error)
 {
 	struct sennit_op *op = (struct sennit_op *)(void *)task;
@@ -57,7 +58,7 @@ void sennit__op_refuse(struct sennit_op *op, int error)
 	sennit__submit(op->target_, &op->task_);
 }
 
-/* --- the cursor ---------------------------------------------------------------------------------- */
+/* --- the cursor ------------------------------------------------------------------------------- */
 
 bool sennit__op_exhausted(const struct sennit_op *op)
 {

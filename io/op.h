@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* op.h - an operation from start to finish, and the cursor over its buffers.
  *
- * Life: the initiating function fills the operation and stamps it (object.c); the owner receives it,
- * queues it on its slot and has it served; whatever ends it calls sennit__op_finish, which unlinks
- * it and queues it as a handler; run, it forgets the operation before it calls the user. From the
- * receipt to the finish only the owner touches it, so its state is plain bytes.
+ * Life: the initiating function fills the operation and stamps it (object.c); the owner receives
+ * it, queues it on its slot and has it served; whatever ends it calls sennit__op_finish, which
+ * unlinks it and queues it as a handler; run, it forgets the operation before it calls the user.
+ * From the receipt to the finish only the owner touches it, so its state is plain bytes.
  *
  * What comes later, and how it will use what is here:
  *
  *   Cancellation slots. cancel_slot_ names the signal bound for this flight. The start writes the
- *     signal's word before it publishes the operation; emit pushes the signal's own node (a message,
- *     as slot->message is) to the owner, whose function finds the operation through the signal and
- *     calls sennit__object_end(slot, op, -ECANCELED), as cancel and close do. sennit__op_finish
- *     detaches the signal, and holds the result back while its message is in flight.
- *   Deadlines. deadline_ns_, timer_next_ and timer_prev_ are the wheel's. The driver's expire gets
- *     the operations that are due and ends them by sennit__object_end(slot, op, -ETIMEDOUT).
- *   Timers. A timer is an object (object.h): its waits are operations in the slot's first queue, its
- *     expiry is in the slot's last words; cancel, close and stamps work as for every object.
- *   Strands. An executor kind; a finished operation bound to one is handed over by sennit__submit, as
- *     it is now to another worker. Nothing here knows.
- *   Stealing. sennit__submit puts posts to the runtime's executor on worker->shared, which becomes a
- *     deque; operations are never stealable: they are queued on worker->pinned.
- *   io_uring. A backend (backend/backend.h): read and write fill a submission entry instead of trying
- *     the call, with {slot, generation} as its data; finish happens on the completion entry.
+ *     signal's word before it publishes the operation; emit pushes the signal's own node (a
+ *     message, as slot->message is) to the owner, whose function finds the operation through the
+ *     signal and calls sennit__object_end(slot, op, -ECANCELED), as cancel and close do.
+ *     sennit__op_finish detaches the signal, and holds the result back while its message is in
+ *   flight. Deadlines. deadline_ns_, timer_next_ and timer_prev_ are the wheel's. The driver's
+ *     expire gets the operations that are due and ends them by sennit__object_end(slot, op,
+ *   -ETIMEDOUT). Timers. A timer is an object (object.h): its waits are operations in the slot's
+ *     first queue, its expiry is in the slot's last words; cancel, close and stamps work as for
+ *   every object. Strands. An executor kind; a finished operation bound to one is handed over by
+ *     sennit__submit, as it is now to another worker. Nothing here knows.
+ *   Stealing. sennit__submit puts posts to the runtime's executor on worker->shared, which becomes
+ *     a deque; operations are never stealable: they are queued on worker->pinned.
+ *   io_uring. A backend (backend/backend.h): read and write fill a submission entry instead of
+ *     trying the call, with {slot, generation} as its data; finish happens on the completion entry.
  *     sennit__object_end then only asks the kernel (flag ASKED, as for stream types with a cancel
  *     function), and the slot is freed when its last operation is finished, which is the case here
  *     already.
@@ -63,7 +63,7 @@ enum {
 	SENNIT__OP_UNOPENED = 0x04, /* the object was not open at the start */
 	SENNIT__OP_SERVED = 0x08,   /* handed to the stream type, or connect was called */
 	SENNIT__OP_ASKED = 0x10,    /* the stream type was asked to end it */
-	SENNIT__OP_WANTS = 0x20,    /* has a completion condition, to be asked before the first step */
+	SENNIT__OP_WANTS = 0x20,    /* has a condition, to be asked before the first step */
 };
 
 /* The most that one system call transfers. */
@@ -151,7 +151,7 @@ static inline bool sennit__op_advance_all(struct sennit_op *op, size_t bytes)
 	return sennit_op_advance(op, bytes);
 }
 
-/* --- lists: circular, by task_.next_ and prev_; the head is the oldest ---------------------------- */
+/* --- lists: circular, by task_.next_ and prev_; the head is the oldest ------------------------ */
 
 static inline struct sennit_op *sennit__op_after(const struct sennit_op *op)
 {

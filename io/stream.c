@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stream.c - the initiating functions that every stream has: each fills the operation and starts it. */
+/* stream.c - the initiating functions that every stream has: each fills the operation and starts
+ * it. */
 #include <sennit/stream.h>
 
 #include "io/object.h"
@@ -58,7 +59,7 @@ static void set_minimum(struct sennit_op *op, size_t minimum)
 	op->goal_.minimum = minimum;
 }
 
-/* --- read ---------------------------------------------------------------------------------------- */
+/* --- read ------------------------------------------------------------------------------------- */
 
 void sennit_async_read_some(struct sennit_stream *stream, void *data, size_t size,
 			    struct sennit_op *op, sennit_handler *handler)
@@ -91,8 +92,9 @@ void sennit_async_read_at_least(struct sennit_stream *stream, void *data, size_t
 	start_one(stream, data, size, op, handler, SENNIT__READ | SENNIT__AT_LEAST);
 }
 
-void sennit_async_readv_at_least(struct sennit_stream *stream, const struct iovec *vector, int count,
-				 size_t minimum, struct sennit_op *op, sennit_handler *handler)
+void sennit_async_readv_at_least(struct sennit_stream *stream, const struct iovec *vector,
+				 int count, size_t minimum, struct sennit_op *op,
+				 sennit_handler *handler)
 {
 	set_minimum(op, minimum);
 	start_many(stream, vector, count, op, handler, SENNIT__READ | SENNIT__AT_LEAST);
@@ -114,7 +116,7 @@ void sennit_async_readv_while(struct sennit_stream *stream, const struct iovec *
 	start_many(stream, vector, count, op, handler, SENNIT__READ | SENNIT__WHILE);
 }
 
-/* --- write --------------------------------------------------------------------------------------- */
+/* --- write ------------------------------------------------------------------------------------ */
 
 void sennit_async_write_some(struct sennit_stream *stream, const void *data, size_t size,
 			     struct sennit_op *op, sennit_handler *handler)
@@ -171,7 +173,7 @@ void sennit_async_writev_while(struct sennit_stream *stream, const struct iovec 
 	start_many(stream, vector, count, op, handler, SENNIT__WRITE | SENNIT__WHILE);
 }
 
-/* --- the rest ------------------------------------------------------------------------------------ */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 void sennit_async_wait(struct sennit_stream *stream, int what, struct sennit_op *op,
 		       sennit_handler *handler)

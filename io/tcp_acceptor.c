@@ -73,7 +73,7 @@ int sennit_tcp_acceptor_open(struct sennit_tcp_acceptor *acceptor, struct sennit
 	return error ? error : sennit_tcp_acceptor_open_with(acceptor, executor, &endpoint, NULL);
 }
 
-/* --- accept ------------------------------------------------------------------------------------ */
+/* --- accept ----------------------------------------------------------------------------------- */
 
 void sennit_tcp_acceptor_async_accept(struct sennit_tcp_acceptor *acceptor,
 				      struct sennit_tcp_socket *socket, struct sennit_op *op,
@@ -143,7 +143,7 @@ void sennit__fd_accept(struct sennit__slot *slot, struct sennit_op *op)
 	sennit__object_done(slot, op, 0);
 }
 
-/* --- the rest ---------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 void sennit_tcp_acceptor_async_wait(struct sennit_tcp_acceptor *acceptor, int what,
 				    struct sennit_op *op, sennit_handler *handler)

@@ -72,7 +72,7 @@ int sennit_tcp_socket_bind(struct sennit_tcp_socket *socket, const struct sennit
 				(unsigned)sennit_endpoint_size(endpoint));
 }
 
-/* --- connect ----------------------------------------------------------------------------------- */
+/* --- connect ---------------------------------------------------------------------------------- */
 
 void sennit_tcp_socket_async_connect(struct sennit_tcp_socket *socket,
 				     const struct sennit_endpoint *endpoint, struct sennit_op *op,
@@ -145,7 +145,7 @@ void sennit__fd_connect(struct sennit__slot *slot, struct sennit_op *op)
 	sennit__object_done(slot, op, error);
 }
 
-/* --- the rest ---------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 int sennit_tcp_socket_shutdown(struct sennit_tcp_socket *socket, int how)
 {
@@ -208,7 +208,7 @@ int sennit_tcp_socket_remote_endpoint(const struct sennit_tcp_socket *socket,
 	return fd < 0 ? fd : sennit__sys_getpeername(fd, &endpoint->address.any, &size);
 }
 
-/* --- pairs ------------------------------------------------------------------------------------- */
+/* --- pairs ------------------------------------------------------------------------------------ */
 
 /* Two sockets over the loopback interface, connected to each other and to nobody else. */
 static int connect_pair(int listener, int fds[2])

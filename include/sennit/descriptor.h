@@ -5,9 +5,9 @@
  * regular file.
  *
  * A socket's mode is never changed. Others are used without waiting by the kernel's per-call flags
- * where it takes them, else O_NONBLOCK is set at the first transfer and put back as found at release
- * and close; a terminal is reopened, so that the mode of the one that was assigned never changes.
- * What cannot be waited for (a regular file) is read and written on the owner.
+ * where it takes them, else O_NONBLOCK is set at the first transfer and put back as found at
+ * release and close; a terminal is reopened, so that the mode of the one that was assigned never
+ * changes. What cannot be waited for (a regular file) is read and written on the owner.
  */
 #ifndef SENNIT_DESCRIPTOR_H
 #define SENNIT_DESCRIPTOR_H

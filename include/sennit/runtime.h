@@ -182,8 +182,8 @@ struct sennit_runtime *sennit_runtime_current(void);
 
 /**
  * Prints the workers, their queues, and every operation in flight with its object and its age in
- * milliseconds. Each worker prints its own part between two handlers, one after the other; called on
- * a worker it prints that worker's part, and of the others that they are busy.
+ * milliseconds. Each worker prints its own part between two handlers, one after the other; called
+ * on a worker it prints that worker's part, and of the others that they are busy.
  * @param file written to with stdio.
  * @thread any. Blocks until each worker has printed, off a worker. Since 0.1.0.
  */

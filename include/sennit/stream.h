@@ -11,7 +11,8 @@
  * leaves in one gather call.
  *
  * Buffers, arrays of buffers and the operation stay put and unchanged until the handler is called.
- * A transfer of zero bytes succeeds with 0, without a system call, whether the stream is open or not.
+ * A transfer of zero bytes succeeds with 0, without a system call, whether the stream is open or
+ * not.
  *
  * Errors that every operation may report: -ECANCELED (cancelled, or the stream was closed after the
  * start), -EBADF (the stream was not open at the start), SENNIT_SHUTDOWN (runtime destroyed),
@@ -81,8 +82,9 @@ void sennit_async_read_at_least(struct sennit_stream *stream, void *data, size_t
  * As sennit_async_read_at_least, into the `count` buffers of `vector`.
  * @thread any. Neither blocks nor allocates. Since 0.1.0.
  */
-void sennit_async_readv_at_least(struct sennit_stream *stream, const struct iovec *vector, int count,
-				 size_t minimum, struct sennit_op *op, sennit_handler *handler);
+void sennit_async_readv_at_least(struct sennit_stream *stream, const struct iovec *vector,
+				 int count, size_t minimum, struct sennit_op *op,
+				 sennit_handler *handler);
 
 /**
  * Reads while `condition` asks for more and there is room.
@@ -174,7 +176,8 @@ void sennit_async_wait(struct sennit_stream *stream, int what, struct sennit_op 
  * Requests cancellation of every operation that was started on the stream before this call: each
  * ends with -ECANCELED and the bytes so far, unless it is finished already. Writes that the owner
  * had received are tried once more first. On a stream that is not open it does nothing.
- * @thread any. Neither blocks nor allocates. Since 0.1.0. (Asio: `cancel`; remembered, unlike there.)
+ * @thread any. Neither blocks nor allocates. Since 0.1.0. (Asio: `cancel`; remembered, unlike
+ * there.)
  */
 void sennit_cancel(struct sennit_stream *stream);
 

@@ -24,15 +24,15 @@ struct sennit_stream_type {
 	const char *name;
 	/** Serve `op`, the oldest read. The next is handed over when this one has completed. */
 	void (*read)(void *self, struct sennit_op *op);
-	/** Serve `op`, the oldest write; those queued behind it are sennit_op_next(op) and so on. */
+	/** Serve `op`, the oldest write; behind it are sennit_op_next(op) and so on. */
 	void (*write)(void *self, struct sennit_op *op);
 	/** Serve a readiness wait for `what`; any number at once. */
 	void (*wait)(void *self, struct sennit_op *op, int what);
-	/** `op` was asked to end with `error`: complete it, now or as soon as that is possible. NULL:
-	 * it is completed at once. Called once for an operation that was handed over. */
+	/** `op` was asked to end with `error`: complete it, now or as soon as that is possible.
+	 * NULL: it is completed at once. Called once for an operation that was handed over. */
 	void (*cancel)(void *self, struct sennit_op *op, int error);
-	/** The stream was closed and none of its operations is in flight: `self` may be freed. NULL:
-	 * nothing is to be done then. */
+	/** The stream was closed and none of its operations is in flight: `self` may be freed.
+	 * NULL: nothing is to be done then. */
 	void (*close)(void *self);
 };
 

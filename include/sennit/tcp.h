@@ -48,7 +48,7 @@ enum sennit_tcp_option {
 struct sennit_tcp_acceptor_options {
 	size_t size;      /**< sizeof(struct sennit_tcp_acceptor_options), or 0 for all defaults */
 	int backlog;      /**< connections that may wait to be accepted; 0: SOMAXCONN */
-	bool reuse_port;  /**< several listening sockets share the port, one for each worker say, and
+	bool reuse_port;  /**< several listening sockets share the port, one for each worker say:
 	                       the kernel spreads connections over them */
 	bool v6_only;     /**< an IPv6 acceptor takes no IPv4 */
 };
@@ -93,7 +93,8 @@ int sennit_tcp_socket_native_handle(const struct sennit_tcp_socket *socket);
  * @return 0, -EBADF (not open), -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL.
  * @thread the owner, or any while nobody else uses the socket. Since 0.1.0.
  */
-int sennit_tcp_socket_bind(struct sennit_tcp_socket *socket, const struct sennit_endpoint *endpoint);
+int sennit_tcp_socket_bind(struct sennit_tcp_socket *socket,
+			   const struct sennit_endpoint *endpoint);
 
 /**
  * Connects. A socket that is not open is opened first, for the endpoint's family; a failure to open

@@ -11,7 +11,8 @@
 
 struct sennit__backend {
 	const char *name;
-	/* Readies io->epoll and io->event, or what is its own; sets worker->pollable_fd. 0 or -errno. */
+	/* Readies io->epoll and io->event, or what is its own; sets worker->pollable_fd. 0 or
+	 * -errno. */
 	int (*init)(struct sennit__io *io);
 	/* Waits for wakes that are owed, then closes everything. */
 	void (*fini)(struct sennit__io *io);
@@ -20,7 +21,7 @@ struct sennit__backend {
 	/* Before the descriptor is closed or given back. May run on a thread that nobody competes
 	 * with. */
 	void (*detach)(struct sennit__slot *slot);
-	/* Serves the slot's reads: whatever can be done without waiting, within the turn's budget. */
+	/* Serves the slot's reads: whatever can be done without waiting, within the budget. */
 	void (*read)(struct sennit__slot *slot);
 	/* Likewise the writes, gathered. */
 	void (*write)(struct sennit__slot *slot);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* epoll.c - the backend over epoll: try the call, wait for an edge when it would wait.
  *
- * A descriptor is registered once, edge-triggered, for both directions. What an edge told is kept in
- * the slot (READABLE, WRITABLE) until a call proves the contrary: EAGAIN always does; a short read
- * only on a TCP socket whose last edge carried no PRI, RDHUP, HUP or ERR (else UNSURE), as elsewhere
- * a second edge may never come (hazard HC5). An event names its slot by {generation, index}, so one
- * that outlived its descriptor names nothing (HC1).
+ * A descriptor is registered once, edge-triggered, for both directions. What an edge told is kept
+ * in the slot (READABLE, WRITABLE) until a call proves the contrary: EAGAIN always does; a short
+ * read only on a TCP socket whose last edge carried no PRI, RDHUP, HUP or ERR (else UNSURE), as
+ * elsewhere a second edge may never come (hazard HC5). An event names its slot by {generation,
+ * index}, so one that outlived its descriptor names nothing (HC1).
  *
  * The worker's eventfd is registered level-triggered and read on waking (HA4).
  */
@@ -27,7 +27,7 @@
 /* The data of the worker's own eventfd; no slot's. */
 #define WAKE UINT64_MAX
 
-/* --- transfers --------------------------------------------------------------------------------- */
+/* --- transfers -------------------------------------------------------------------------------- */
 
 /* Whether the slot may make another transfer this turn; where not, the next turn goes on. */
 static bool allowed(struct sennit__slot *slot)
@@ -71,7 +71,7 @@ static inline void read_once(struct sennit__slot *slot, struct sennit_op *op)
 		if ((size_t)got < size && slot->traits & SENNIT__TCP &&
 		    !(slot->flags & SENNIT__SLOT_UNSURE))
 			slot->flags &= (uint16_t)~SENNIT__SLOT_READABLE;
-		if (sennit__op_mode(op) == SENNIT__SOME) /* done: the cursor is of no use any more */
+		if (sennit__op_mode(op) == SENNIT__SOME) /* done: the cursor may stay */
 			op->bytes_ = (size_t)got;
 		else if (!sennit__op_advance_all(op, (size_t)got))
 			return;
@@ -175,7 +175,7 @@ static void epoll_write(struct sennit__slot *slot)
 	}
 }
 
-/* --- events ------------------------------------------------------------------------------------ */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void on_event(struct sennit__slot *slot, uint32_t events)
 {
@@ -236,7 +236,7 @@ static void epoll_wait_for_events(struct sennit__io *io, uint64_t deadline_ns)
 			continue;
 		}
 		slot = sennit__slab_at(&io->slab, (uint32_t)data);
-		/* object.P1: a slot of another generation, or one that is closed, is not asked further */
+		/* object.P1; one of another generation, or closed, is not asked further */
 		if (sennit__load_acquire_u64(&slot->word) >> 32 == data >> 32 &&
 		    !(slot->flags & SENNIT__SLOT_GONE))
 			on_event(slot, events[i].events);
@@ -250,7 +250,7 @@ static void epoll_wake(struct sennit__io *io)
 	sennit__sys_write(io->event, &one, sizeof one);
 }
 
-/* --- registration ------------------------------------------------------------------------------ */
+/* --- registration ----------------------------------------------------------------------------- */
 
 static int epoll_attach(struct sennit__slot *slot)
 {

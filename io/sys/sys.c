@@ -21,8 +21,8 @@ int sennit__sys_poll(struct pollfd *fds, unsigned count, int timeout_ms)
 {
 	struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
 
-	return (int)sennit__call(SYS_ppoll, ADDRESS(fds), count, timeout_ms < 0 ? 0 : ADDRESS(&timeout),
-				 0, 0, 0);
+	return (int)sennit__call(SYS_ppoll, ADDRESS(fds), count,
+				 timeout_ms < 0 ? 0 : ADDRESS(&timeout), 0, 0, 0);
 }
 
 int sennit__sys_close(int fd)

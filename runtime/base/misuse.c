@@ -17,7 +17,8 @@ static struct iovec part(const char *text)
 
 void sennit__misuse(const char *call, const char *sentence)
 {
-	struct iovec line[] = {part("sennit: "), part(call), part(": "), part(sentence), part("\n")};
+	struct iovec line[] = {part("sennit: "), part(call), part(": "), part(sentence),
+			       part("\n")};
 	ssize_t ignored = writev(STDERR_FILENO, line, sizeof line / sizeof *line);
 
 	(void)ignored;

@@ -10,7 +10,8 @@ static struct sennit_task parked_mark;
 
 void sennit__inbox_init(struct sennit__inbox *inbox, bool parked)
 {
-	sennit__store_relaxed_ptr(&inbox->head, parked ? PARKED : NULL); /* relaxed: not shared yet */
+	/* relaxed: not shared yet */
+	sennit__store_relaxed_ptr(&inbox->head, parked ? PARKED : NULL);
 }
 
 bool sennit__inbox_push(struct sennit__inbox *inbox, struct sennit_task *task)

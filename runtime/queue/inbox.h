@@ -4,8 +4,8 @@
  * Each worker has two: its *inbox*, for what only it may run, whose head also says whether the
  * worker sleeps; and its *inject* list, for what any worker may run, which is never PARKED.
  *
- * Callers     push, take_parked, peek: any thread. drain: the owner (of an inject list: any worker).
- *             announce: the owner.
+ * Callers     push, take_parked, peek: any thread. drain: the owner (of an inject list: any
+ *             worker). announce: the owner.
  * Ownership   a task is the caller's until push is called, the inbox's until drain returns it, then
  *             the drainer's. After push has published it, push touches nothing of the task.
  * State       head: EMPTY (NULL), PARKED, or the newest task, linked to older ones by next_.

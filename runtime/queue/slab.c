@@ -89,7 +89,8 @@ void sennit__slab_put(struct sennit__slab *slab, void *memory)
 
 	do
 		sennit__store_relaxed_u32(&cell->next, LOW(head)); /* relaxed: P1 publishes it */
-	while (!sennit__cas_release_u64(&slab->free, &head, TAGGED(head, cell->index + 1))); /* P1 */
+	while (!sennit__cas_release_u64(&slab->free, &head, /* P1 */
+					TAGGED(head, cell->index + 1)));
 }
 
 uint32_t sennit__slab_carved(const struct sennit__slab *slab)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* driver.h - all that runtime/ knows of I/O: the place where a worker waits.
  *
- * Every function but wake is called by the owner, or while nobody is inside. At most eight, of which
- * six are needed so far. Time and cancellation will use the two that are left: expire(worker, list)
- * hands over the timers that the wheel found due, cancel(worker, target, types) is how a signal's
- * message reaches the operation it names; destroy already uses it with no target: everything.
+ * Every function but wake is called by the owner, or while nobody is inside. At most eight, of
+ * which six are needed so far. Time and cancellation will use the two that are left: expire(worker,
+ * list) hands over the timers that the wheel found due, cancel(worker, target, types) is how a
+ * signal's message reaches the operation it names; destroy already uses it with no target:
+ * everything.
  */
 #ifndef SENNIT_RUNTIME_SCHED_DRIVER_H
 #define SENNIT_RUNTIME_SCHED_DRIVER_H

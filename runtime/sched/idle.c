@@ -36,7 +36,8 @@ void sennit__idle_retract(struct sennit__worker *worker)
 
 	SENNIT__ASSERT(worker->parked);
 	worker->parked = false;
-	if (sennit__inbox_drain(&worker->inbox, &worker->messages, &taken) != SENNIT__DRAINED_PARKED)
+	if (sennit__inbox_drain(&worker->inbox, &worker->messages, &taken) !=
+	    SENNIT__DRAINED_PARKED)
 		worker->wakes_owed++;
 	if (taken) {
 		sennit__worker_begin_many(worker, taken);

@@ -29,7 +29,7 @@ void sennit__log(const struct sennit_runtime *runtime, enum sennit_log_level lev
 	runtime->options.log(runtime->options.log_user, level, line);
 }
 
-/* --- create and destroy ------------------------------------------------------------------------ */
+/* --- create and destroy ----------------------------------------------------------------------- */
 
 static int read_options(struct sennit_runtime *runtime, const struct sennit_runtime_options *given)
 {
@@ -50,7 +50,7 @@ static int watch_for_fork(struct sennit_runtime *runtime)
 
 	if (page == MAP_FAILED)
 		return -ENOMEM;
-	madvise(page, size, MADV_WIPEONFORK); /* refused before Linux 4.14: then nothing is noticed */
+	madvise(page, size, MADV_WIPEONFORK); /* Linux 4.14; before, nothing is noticed */
 	runtime->forked = page;
 	*runtime->forked = 1;
 	return 0;
@@ -159,7 +159,7 @@ int sennit_runtime_destroy(struct sennit_runtime *runtime)
 	return 0;
 }
 
-/* --- started ----------------------------------------------------------------------------------- */
+/* --- started ---------------------------------------------------------------------------------- */
 
 static bool settle_mode(struct sennit_runtime *runtime, uint32_t mode)
 {
@@ -224,7 +224,7 @@ int sennit_runtime_join(struct sennit_runtime *runtime)
 	return 0;
 }
 
-/* --- driven ------------------------------------------------------------------------------------ */
+/* --- driven ----------------------------------------------------------------------------------- */
 
 /* The worker that the calling thread may drive, entered; NULL where there is none. */
 static struct sennit__worker *drive(struct sennit_runtime *runtime, const char *call)
@@ -234,7 +234,9 @@ static struct sennit__worker *drive(struct sennit_runtime *runtime, const char *
 		sennit__misuse(call, "called from inside a handler of the same runtime");
 	if (runtime->options.workers > 1 || !settle_mode(runtime, SENNIT__MODE_DRIVEN))
 		return NULL;
-	return sennit__worker_enter(runtime->worker[0], SENNIT__RUNNING) ? runtime->worker[0] : NULL;
+	if (!sennit__worker_enter(runtime->worker[0], SENNIT__RUNNING))
+		return NULL;
+	return runtime->worker[0];
 }
 
 static bool told_to_return(const struct sennit_runtime *runtime)
@@ -294,7 +296,7 @@ void sennit_runtime_stop(struct sennit_runtime *runtime)
 
 	sennit__fork_check(runtime, "sennit_runtime_stop");
 	if (sennit__load_acquire_u32(&runtime->mode) == SENNIT__MODE_STARTED) /* P3 */
-		sennit__misuse("sennit_runtime_stop", "the runtime was started: join or destroy it");
+		sennit__misuse("sennit_runtime_stop", "the runtime was started: join it");
 	sennit__store_release_u32(&runtime->stopped, 1); /* P1 */
 	for (unsigned i = 0; i < count; i++)
 		sennit__idle_wake(runtime->worker[i]);
@@ -310,7 +312,7 @@ void sennit_runtime_restart(struct sennit_runtime *runtime)
 	sennit__store_release_u32(&runtime->stopped, 0); /* P1 */
 }
 
-/* --- guards, executors ------------------------------------------------------------------------- */
+/* --- guards, executors ------------------------------------------------------------------------ */
 
 void sennit_runtime_guard_get(struct sennit_runtime *runtime)
 {

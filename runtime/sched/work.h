@@ -3,16 +3,16 @@
  *
  * A *unit* of work is a handler to be run, an operation in flight or a message. It is begun by the
  * worker that starts it or takes it out of an inbox or inject list (until then its node, being
- * there, is the unit) and ended by the worker that ran its handler or, after the push, passed it on.
- * Each worker writes two counters of its own, begun and ended, which only grow.
+ * there, is the unit) and ended by the worker that ran its handler or, after the push, passed it
+ * on. Each worker writes two counters of its own, begun and ended, which only grow.
  *
  * A worker that has announced its sleep reads, in this order:
  *   1. every worker's ended;
  *   2. the guards and every inject list;
  *   3. worker by worker: that its head is PARKED, and its begun.
- * No guard, nothing injected, all parked, equal sums: no work was left at the moment between 1 and 2.
- * For ended only grows, so the sum of 1 is at most what had ended by then, and begun only grows, so
- * the sum of 3 is at least what had begun: where they are equal, all that was begun had ended. A
+ * No guard, nothing injected, all parked, equal sums: no work was left at the moment between 1 and
+ * 2. For ended only grows, so the sum of 1 is at most what had ended by then, and begun only grows,
+ * so the sum of 3 is at least what had begun: where they are equal, all that was begun had ended. A
  * node that was still on its way was in an inject list, which 2 would have seen, or in an inbox,
  * whose worker 3 would not have found parked, or had been taken since, and its begun was counted.
  * Each unit that is passed on is pushed before it is ended, so it is never in neither place.

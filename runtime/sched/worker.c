@@ -94,8 +94,8 @@ void sennit__worker_leave(struct sennit__worker *worker)
 	sennit__worker_vacate(worker);
 }
 
-/* Notices that the runtime is being destroyed. It is asked whenever something was taken from others:
- * what they sent after they had seen it ends with SENNIT_SHUTDOWN here too. */
+/* Notices that the runtime is being destroyed. It is asked whenever something was taken from
+ * others: what they sent after they had seen it ends with SENNIT_SHUTDOWN here too. */
 static void notice_shutdown(struct sennit__worker *worker)
 {
 	const struct sennit_runtime *runtime = worker->executor.runtime_;

@@ -68,7 +68,7 @@ struct sennit__worker {
 	unsigned turn;                 /* counts turns */
 	unsigned nested;               /* dispatches and conditions below us on the stack */
 	bool parked;                   /* we announced, and did not retract yet */
-	bool settling;                 /* in the library: what is started now lines up in messages */
+	bool settling;                 /* in the library: what is started now lines up */
 	bool behind;                   /* settling, or messages wait */
 	bool alternate;                /* whose turn it is: shared or pinned */
 	bool more;                     /* the driver could do more at once */
@@ -92,8 +92,8 @@ void sennit__worker_send(struct sennit__worker *worker, struct sennit_task *task
 /* worker->inside */
 enum { SENNIT__NOBODY, SENNIT__RUNNING, SENNIT__VISITED };
 
-/* Reserves the worker for a thread, RUNNING or VISITED; false where one runs it. Waits for a visitor
- * to leave. */
+/* Reserves the worker for a thread, RUNNING or VISITED; false where one runs it. Waits for a
+ * visitor to leave. */
 bool sennit__worker_claim(struct sennit__worker *worker, uint32_t as)
 	__attribute__((warn_unused_result));
 
