@@ -8,6 +8,9 @@
  * index}, so one that outlived its descriptor names nothing (HC1).
  *
  * The worker's eventfd is registered level-triggered and read on waking (HA4).
+ *
+ * Orders      the slot's word is only compared here: object.h.
+ * Checked by  tests/conformance/readiness.c, tests/conformance/sockets.c
  */
 #include "io/backend/backend.h"
 #include "io/fd.h"
@@ -86,7 +89,7 @@ static inline void read_once(struct sennit__slot *slot, struct sennit_op *op)
 	}
 }
 
-static void epoll_read(struct sennit__slot *slot)
+static void serve_reads(struct sennit__slot *slot)
 {
 	const int try_it = SENNIT__SLOT_READABLE;
 	const int all = SENNIT__SLOT_READABLE | SENNIT__SLOT_PAUSED | SENNIT__SLOT_CONNECTING;
@@ -162,7 +165,7 @@ static inline void write_once(struct sennit__slot *slot, struct sennit_op *op)
 	}
 }
 
-static void epoll_write(struct sennit__slot *slot)
+static void serve_writes(struct sennit__slot *slot)
 {
 	struct sennit_op *op;
 
@@ -186,7 +189,7 @@ static void on_event(struct sennit__slot *slot, uint32_t events)
 		else
 			slot->flags &= (uint16_t)~SENNIT__SLOT_UNSURE;
 		if (slot->queue[SENNIT__READS])
-			epoll_read(slot);
+			serve_reads(slot);
 	}
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
 		slot->flags |= SENNIT__SLOT_WRITABLE;
@@ -222,7 +225,7 @@ static int timeout_ms(uint64_t deadline_ns)
 	return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-static void epoll_wait_for_events(struct sennit__io *io, uint64_t deadline_ns)
+static void collect(struct sennit__io *io, uint64_t deadline_ns)
 {
 	struct epoll_event events[EVENTS_MAX];
 	int count = sennit__sys_epoll_wait(io->epoll, events, EVENTS_MAX, timeout_ms(deadline_ns));
@@ -243,7 +246,7 @@ static void epoll_wait_for_events(struct sennit__io *io, uint64_t deadline_ns)
 	}
 }
 
-static void epoll_wake(struct sennit__io *io)
+static void wake(struct sennit__io *io)
 {
 	const uint64_t one = 1;
 
@@ -252,7 +255,7 @@ static void epoll_wake(struct sennit__io *io)
 
 /* --- registration ----------------------------------------------------------------------------- */
 
-static int epoll_attach(struct sennit__slot *slot)
+static int attach(struct sennit__slot *slot)
 {
 	struct sennit__io *io = sennit__io_of(slot->owner);
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET};
@@ -271,7 +274,7 @@ static int epoll_attach(struct sennit__slot *slot)
 	return 0;
 }
 
-static void epoll_detach(struct sennit__slot *slot)
+static void detach(struct sennit__slot *slot)
 {
 	struct epoll_event unused = {0};
 
@@ -280,7 +283,7 @@ static void epoll_detach(struct sennit__slot *slot)
 				      &unused);
 }
 
-static int epoll_init(struct sennit__io *io)
+static int init(struct sennit__io *io)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = WAKE};
 	int error;
@@ -304,7 +307,7 @@ no_event:
 	return error;
 }
 
-static void epoll_fini(struct sennit__io *io)
+static void fini(struct sennit__io *io)
 {
 	struct pollfd query = {.fd = io->event, .events = POLLIN};
 
@@ -318,12 +321,12 @@ static void epoll_fini(struct sennit__io *io)
 
 const struct sennit__backend sennit__backend_epoll = {
 	.name = "epoll",
-	.init = epoll_init,
-	.fini = epoll_fini,
-	.attach = epoll_attach,
-	.detach = epoll_detach,
-	.read = epoll_read,
-	.write = epoll_write,
-	.wait = epoll_wait_for_events,
-	.wake = epoll_wake,
+	.init = init,
+	.fini = fini,
+	.attach = attach,
+	.detach = detach,
+	.read = serve_reads,
+	.write = serve_writes,
+	.wait = collect,
+	.wake = wake,
 };
