@@ -13,18 +13,6 @@
 
 #define MILLISECOND 1000000u
 
-void sennit__io_list(struct sennit__slot *slot)
-{
-	struct sennit__io *io = sennit__io_of(slot->owner);
-
-	if (slot->flags & SENNIT__SLOT_LISTED)
-		return;
-	slot->flags |= SENNIT__SLOT_LISTED;
-	slot->next = NULL;
-	*io->dirty_end = slot;
-	io->dirty_end = &slot->next;
-}
-
 static bool io_flush(struct sennit__worker *worker)
 {
 	struct sennit__io *io = sennit__io_of(worker);

@@ -29,7 +29,17 @@ static inline struct sennit__io *sennit__io_of(const struct sennit__worker *work
 }
 
 /* Has the slot flushed at the end of the turn. */
-void sennit__io_list(struct sennit__slot *slot);
+static inline void sennit__io_list(struct sennit__slot *slot)
+{
+	struct sennit__io *io = sennit__io_of(slot->owner);
+
+	if (slot->flags & SENNIT__SLOT_LISTED)
+		return;
+	slot->flags |= SENNIT__SLOT_LISTED;
+	slot->next = NULL;
+	*io->dirty_end = slot;
+	io->dirty_end = &slot->next;
+}
 
 /* Pauses accepting on the slot after `error`, a little longer each time. */
 void sennit__io_pause(struct sennit__slot *slot, int error);

@@ -70,11 +70,9 @@ static void dump_worker(const struct sennit__worker *worker, FILE *file)
 {
 	const struct sennit__io *io = sennit__io_of(worker);
 
-	/* relaxed: its own counters */
 	fprintf(file, "  worker %u: pinned=%u shared=%u begun=%llu ended=%llu turn=%u\n",
 		worker->index, length(&worker->pinned), length(&worker->shared),
-		(unsigned long long)sennit__load_relaxed_u64(&worker->begun), /* relaxed: own */
-		(unsigned long long)sennit__load_relaxed_u64(&worker->ended), /* relaxed: own */
+		(unsigned long long)worker->begun, (unsigned long long)worker->ended,
 		worker->turn);
 	for (const struct sennit__slot *slot = io->known; slot; slot = slot->known_next)
 		dump_slot(slot, file);

@@ -23,6 +23,9 @@ void sennit__idle_wake(struct sennit__worker *worker)
 bool sennit__idle_announce(struct sennit__worker *worker)
 {
 	SENNIT__ASSERT(!worker->parked);
+	/* work.P1: in place before the head says PARKED */
+	sennit__store_release_u64(&worker->begun_published, worker->begun);
+	sennit__store_release_u64(&worker->ended_published, worker->ended); /* work.P1 */
 	if (!sennit__inbox_announce(&worker->inbox))
 		return false;
 	worker->parked = true;

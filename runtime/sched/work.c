@@ -72,7 +72,7 @@ bool sennit__work_none_left(struct sennit_runtime *runtime)
 	if (held(runtime)) /* most often so: spares the passes */
 		return false;
 	for (unsigned i = 0; i < count; i++)
-		ended += sennit__load_acquire_u64(&runtime->worker[i]->ended); /* P1 */
+		ended += sennit__load_acquire_u64(&runtime->worker[i]->ended_published); /* P1 */
 	if (held(runtime))
 		return false;
 	for (unsigned i = 0; i < count; i++)
@@ -81,7 +81,7 @@ bool sennit__work_none_left(struct sennit_runtime *runtime)
 	for (unsigned i = 0; i < count; i++) {
 		if (!sennit__inbox_parked(&runtime->worker[i]->inbox))
 			return false;
-		begun += sennit__load_acquire_u64(&runtime->worker[i]->begun); /* P1 */
+		begun += sennit__load_acquire_u64(&runtime->worker[i]->begun_published); /* P1 */
 	}
 	if (begun != ended)
 		return false;

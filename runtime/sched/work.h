@@ -4,7 +4,9 @@
  * A *unit* of work is a handler to be run, an operation in flight or a message. It is begun by the
  * worker that starts it or takes it out of an inbox or inject list (until then its node, being
  * there, is the unit) and ended by the worker that ran its handler or, after the push, passed it
- * on. Each worker writes two counters of its own, begun and ended, which only grow.
+ * on. Each worker keeps two counters of its own, begun and ended, which only grow. It publishes
+ * them just before it announces its sleep: what others read is never ahead of the truth, and is the
+ * truth of a worker that they then find PARKED.
  *
  * A worker that has announced its sleep reads, in this order:
  *   1. every worker's ended;
@@ -30,7 +32,8 @@
  *
  * Callers     none_left: a worker that has announced. get, put: any thread. wait: no worker.
  * Progress    none_left: wait-free, O(workers), and O(1) while a guard is held. wait: blocks.
- * Orders      P1  begun, ended: worker.h's release with the loads here (acquire).
+ * Orders      P1  begun_published, ended_published: idle.c's stores (release) with the loads here
+ *                 (acquire); that begun is current comes from the head, inbox.P2.
  *             P2  guards: fetch_add (acq_rel) with the load (acquire).
  *             P3  tickets: fetch_add (acq_rel) with the load (acquire); quiet: cas (acq_rel) with
  *                 the load (acquire): what the waiter may rely on having happened.

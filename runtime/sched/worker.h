@@ -11,8 +11,7 @@
  * State       inside: NOBODY; RUNNING, as always of a started runtime's worker; or VISITED, by a
  *             thread that looks or releases something and is gone at once: others wait for it.
  * Progress    send: lock-free. turn: bounded by its budget.
- * Orders      P1  begun, ended (release)  with  sched/work.c (acquire): see there.
- *             P2  leave inside (release)  with  enter (acquire): the worker's own fields.
+ * Orders      P2  leave inside (release)  with  enter (acquire): the worker's own fields.
  *             P3  store of runtime's stopped, shutdown, exiting (release) with the loads in the
  *                 loop and in look_again (acquire).
  * Checked by  tests/unit/runtime.c, tests/stress/post.c, tests/stress/destroy.c
@@ -47,9 +46,9 @@ struct sennit__worker {
 	struct sennit__inbox inject;
 	struct sennit__atomic_u32 inside;
 
-	/* the owner writes, any worker reads */
-	_Alignas(64) struct sennit__atomic_u64 begun;
-	struct sennit__atomic_u64 ended;
+	/* the owner writes when it announces its sleep, any worker reads */
+	_Alignas(64) struct sennit__atomic_u64 begun_published;
+	struct sennit__atomic_u64 ended_published;
 
 	/* constant once created */
 	_Alignas(64) struct sennit_executor executor;
@@ -59,6 +58,8 @@ struct sennit__worker {
 	void *driver;
 
 	/* the thread's that is inside */
+	uint64_t begun;                /* units of work, see work.h */
+	uint64_t ended;
 	struct sennit__queue pinned;   /* handlers that only this worker runs */
 	struct sennit__queue shared;   /* handlers that any worker might run (a deque, one day) */
 	struct sennit__queue messages; /* taken from the inbox, not looked at yet */
@@ -152,23 +153,17 @@ static inline bool sennit__worker_caught_up(struct sennit__worker *worker)
 /* Units of work begin, or one ends, on this worker. See work.h. */
 static inline void sennit__worker_begin_many(struct sennit__worker *worker, uint64_t units)
 {
-	/* relaxed: only the owner writes it */
-	uint64_t begun = sennit__load_relaxed_u64(&worker->begun);
-
-	sennit__store_release_u64(&worker->begun, begun + units); /* P1 */
+	worker->begun += units;
 }
 
 static inline void sennit__worker_begin(struct sennit__worker *worker)
 {
-	sennit__worker_begin_many(worker, 1);
+	worker->begun++;
 }
 
 static inline void sennit__worker_end(struct sennit__worker *worker)
 {
-	/* relaxed: only the owner writes it */
-	uint64_t ended = sennit__load_relaxed_u64(&worker->ended);
-
-	sennit__store_release_u64(&worker->ended, ended + 1); /* P1 */
+	worker->ended++;
 }
 
 /* On the owner: has `task` looked at behind what was sent before. */
