@@ -5,20 +5,25 @@
 
 #include "io/object.h"
 
-/* What is special about an operation of that kind, and about one that is to transfer nothing. */
-static inline int flags_of(const struct sennit_op *op, int kind, bool nothing)
+/* What is special about every operation of that kind. */
+static inline int flags_of(int kind)
 {
-	int flags = (kind & 0xf0) == SENNIT__WHILE ? SENNIT__OP_WANTS : 0;
+	return (kind & 0xf0) == SENNIT__WHILE ? SENNIT__OP_WANTS : 0;
+}
 
-	if ((kind & 0xf0) == SENNIT__AT_LEAST && !op->goal_.minimum)
-		nothing = true;
-	return nothing ? flags | SENNIT__OP_EMPTY : flags;
+/* Marks an operation that is to transfer nothing. */
+static inline void mark_empty(struct sennit_op *op, int kind, bool no_room)
+{
+	if (SENNIT__UNLIKELY(no_room ||
+			     ((kind & 0xf0) == SENNIT__AT_LEAST && !op->goal_.minimum)))
+		op->task_.flags_ |= SENNIT__OP_EMPTY;
 }
 
 static inline void start_one(struct sennit_stream *stream, const void *data, size_t size,
 		      struct sennit_op *op, sennit_handler *handler, int kind)
 {
-	sennit__op_prepare(op, handler, kind, flags_of(op, kind, !size));
+	sennit__op_prepare(op, handler, kind, flags_of(kind));
+	mark_empty(op, kind, !size);
 	/* a write never writes here; one cursor serves both directions */
 	op->buffer_.one.data = (char *)(uintptr_t)data;
 	op->buffer_.one.size = size;
@@ -37,8 +42,8 @@ static void start_many(struct sennit_stream *stream, const struct iovec *vector,
 		vector++;
 		count--;
 	}
-	sennit__op_prepare(op, handler, kind,
-			   flags_of(op, kind, !count) | SENNIT__OP_MANY);
+	sennit__op_prepare(op, handler, kind, flags_of(kind) | SENNIT__OP_MANY);
+	mark_empty(op, kind, !count);
 	op->buffer_.many.vector = vector;
 	op->buffer_.many.offset = 0;
 	op->count_ = (uint32_t)count;

@@ -147,17 +147,11 @@ void sennit__fd_connect(struct sennit__slot *slot, struct sennit_op *op)
 
 /* --- the rest --------------------------------------------------------------------------------- */
 
-int sennit_tcp_socket_shutdown(struct sennit_tcp_socket *socket, int how)
+/* On the owner: what it has received is tried once more first. */
+static int shut_down_here(struct sennit__slot *slot, int how)
 {
-	struct sennit__slot *slot = sennit__object_slot(OBJECT(socket));
 	int error;
 
-	if (!slot)
-		return -EBADF;
-	if (sennit__current != slot->owner)
-		return sennit__sys_shutdown(slot->assigned, how);
-	if (!sennit__worker_caught_up(slot->owner))
-		sennit__misuse("sennit_tcp_socket_shutdown", "called from inside the library");
 	if (slot->queue[SENNIT__WRITES] && slot->flags & SENNIT__SLOT_WRITABLE)
 		sennit__io_of(slot->owner)->backend->write(slot);
 	error = sennit__sys_shutdown(slot->fd, how);
@@ -165,6 +159,23 @@ int sennit_tcp_socket_shutdown(struct sennit_tcp_socket *socket, int how)
 		slot->flags |= SENNIT__SLOT_READABLE | SENNIT__SLOT_WRITABLE | SENNIT__SLOT_UNSURE;
 		sennit__io_list(slot);
 	}
+	return error;
+}
+
+int sennit_tcp_socket_shutdown(struct sennit_tcp_socket *socket, int how)
+{
+	struct sennit__slot *slot = sennit__object_slot(OBJECT(socket));
+	int error;
+
+	if (!slot)
+		return -EBADF;
+	if (sennit__current == slot->owner && sennit__worker_caught_up(slot->owner))
+		return shut_down_here(slot, how);
+	if (!sennit__worker_enter(slot->owner, SENNIT__VISITED))
+		return sennit__sys_shutdown(slot->assigned, how); /* nothing is in flight */
+	sennit__worker_settle(slot->owner);
+	error = shut_down_here(slot, how);
+	sennit__worker_leave(slot->owner);
 	return error;
 }
 

@@ -49,27 +49,34 @@ static bool allowed(struct sennit__slot *slot)
 	return false;
 }
 
-/* One transfer into the operation's buffers; *size gets how much was asked for. */
-static ssize_t read_into(struct sennit__slot *slot, struct sennit_op *op, size_t *size)
+/* Reads into several buffers, or from what is no socket. */
+static __attribute__((noinline)) ssize_t read_scattered(struct sennit__slot *slot,
+							const struct sennit_op *op, size_t *size)
 {
 	struct iovec *vector = sennit__io_of(slot->owner)->vector;
 	int count = 0;
 	bool whole;
 
-	if (SENNIT__LIKELY(slot->traits & SENNIT__SOCKET &&
-			   !(op->task_.flags_ & SENNIT__OP_MANY))) {
-		*size = op->buffer_.one.size < op->limit_ ? op->buffer_.one.size : op->limit_;
-		return sennit__sys_recv(slot->fd, op->buffer_.one.data, *size, MSG_DONTWAIT);
-	}
 	*size = sennit__op_offer(op, vector, &count, IOV_MAX, SENNIT__STEP_MAX, &whole);
 	return sennit__fd_read(slot, vector, count);
 }
 
+/* Whether plain send and recv of one buffer will do. */
+static inline bool is_simple(const struct sennit__slot *slot, const struct sennit_op *op)
+{
+	return slot->traits & SENNIT__SOCKET && !(op->task_.flags_ & SENNIT__OP_MANY) &&
+	       op->buffer_.one.size <= op->limit_;
+}
+
 static inline void read_once(struct sennit__slot *slot, struct sennit_op *op)
 {
-	size_t size;
-	ssize_t got = read_into(slot, op, &size);
+	size_t size = op->buffer_.one.size;
+	ssize_t got;
 
+	if (SENNIT__LIKELY(is_simple(slot, op)))
+		got = sennit__sys_recv(slot->fd, op->buffer_.one.data, size, MSG_DONTWAIT);
+	else
+		got = read_scattered(slot, op, &size);
 	if (SENNIT__LIKELY(got > 0)) {
 		if ((size_t)got < size && slot->traits & SENNIT__TCP &&
 		    !(slot->flags & SENNIT__SLOT_UNSURE))
@@ -119,7 +126,8 @@ static void distribute(struct sennit__slot *slot, size_t taken)
 }
 
 /* Gathers whole operations, and of the last what there is room for. */
-static ssize_t write_gathered(struct sennit__slot *slot, struct sennit_op *op)
+static __attribute__((noinline)) ssize_t write_gathered(struct sennit__slot *slot,
+							struct sennit_op *op)
 {
 	struct iovec *vector = sennit__io_of(slot->owner)->vector;
 	size_t budget = SENNIT__STEP_MAX;
@@ -135,7 +143,8 @@ static ssize_t write_gathered(struct sennit__slot *slot, struct sennit_op *op)
 }
 
 /* What a call did that was to write `op`, and maybe more. */
-static inline void written(struct sennit__slot *slot, struct sennit_op *op, ssize_t taken)
+static __attribute__((noinline)) void written(struct sennit__slot *slot, struct sennit_op *op,
+					      ssize_t taken)
 {
 	if (SENNIT__LIKELY(taken > 0))
 		distribute(slot, (size_t)taken);
@@ -150,8 +159,7 @@ static inline void write_once(struct sennit__slot *slot, struct sennit_op *op)
 	size_t size = op->buffer_.one.size;
 	ssize_t taken;
 
-	if (SENNIT__UNLIKELY(sennit__op_after(op) != op || !(slot->traits & SENNIT__SOCKET) ||
-			     op->task_.flags_ & SENNIT__OP_MANY || size > op->limit_)) {
+	if (SENNIT__UNLIKELY(sennit__op_after(op) != op || !is_simple(slot, op))) {
 		written(slot, op, write_gathered(slot, op));
 		return;
 	}

@@ -18,21 +18,27 @@ static uint64_t take(struct sennit_runtime *runtime, uint64_t units)
 	return sennit__fetch_add_acq_rel_u64(&runtime->guards, (uint64_t)0 - units); /* P2 */
 }
 
+/* Gives units back. The runtime may be destroyed as soon as they do not count any more, so the wake
+ * that may be due comes while we count as leaving. */
+static void give_back(struct sennit_runtime *runtime, uint64_t unit)
+{
+	uint64_t before = take(runtime, unit - SENNIT__LEAVING);
+
+	if (unit == SENNIT__GUARD && !GUARDS(before))
+		sennit__misuse("sennit_runtime_guard_put", "more guards given back than taken");
+	if (COUNTED(before) == unit || unit == SENNIT__ABROAD)
+		sennit__idle_wake(runtime->worker[0]);
+	take(runtime, SENNIT__LEAVING);
+}
+
 void sennit__work_put(struct sennit_runtime *runtime)
 {
-	uint64_t before = take(runtime, SENNIT__GUARD);
-
-	if (!GUARDS(before))
-		sennit__misuse("sennit_runtime_guard_put", "more guards given back than taken");
-	if (COUNTED(before) == SENNIT__GUARD)
-		sennit__idle_wake(runtime->worker[0]);
+	give_back(runtime, SENNIT__GUARD);
 }
 
 void sennit__work_return(struct sennit_runtime *runtime)
 {
-	take(runtime, SENNIT__ABROAD - SENNIT__LEAVING);
-	sennit__idle_wake(runtime->worker[0]);
-	take(runtime, SENNIT__LEAVING);
+	give_back(runtime, SENNIT__ABROAD);
 }
 
 bool sennit__work_gone(const struct sennit_runtime *runtime)

@@ -23,8 +23,8 @@
  * another runtime, from their start until their handler has run; they hold a work guard of that
  * runtime as well. While a runtime is destroyed, only what is abroad counts. Who takes the word's
  * lower parts to zero wakes a worker, which then looks as above; as the runtime may be destroyed as
- * soon as that is seen, a put from another runtime's thread counts as *leaving* until it touches
- * nothing any more, and destroy waits for that (gone).
+ * soon as that is seen, who gives something back counts as *leaving* until it touches nothing any
+ * more, and destroy waits for that (gone).
  *
  * quiet answers tickets: a waiter takes a ticket, wakes a worker, and waits until quiet has reached
  * it. The worker reads the last ticket before step 1, so an answer never tells of a time before the
@@ -54,10 +54,10 @@ void sennit__work_get(struct sennit_runtime *runtime, uint64_t unit);
 /* Gives a guard back. */
 void sennit__work_put(struct sennit_runtime *runtime);
 
-/* An operation abroad is home again: from another runtime's thread. */
+/* An operation abroad is home again: on another runtime's thread. */
 void sennit__work_return(struct sennit_runtime *runtime);
 
-/* Whether every sennit__work_return that has counted is over. */
+/* Whether everyone who gave something back has left. */
 bool sennit__work_gone(const struct sennit_runtime *runtime);
 
 /* Whether no work is left; where it is so, every ticket taken before is answered. */

@@ -178,6 +178,7 @@ uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most)
 {
 	uint64_t ran = 0;
 
+	sennit__fork_check(worker->executor.runtime_, "a turn");
 	worker->turn++;
 	take_injected(worker);
 	sennit__worker_settle(worker);

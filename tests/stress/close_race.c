@@ -143,7 +143,7 @@ static void *close_once(void *argument)
 	uint64_t moment = arena->seed % (STARTERS * arena->rounds / 4);
 
 	wait_for_go(arena);
-	for (unsigned spins = 0; spins < 10000 && atomic_load(&arena->started) < moment; spins++)
+	for (unsigned spins = 0; spins < 1000 && atomic_load(&arena->started) < moment; spins++)
 		sched_yield();
 	sennit_close(&arena->descriptor.stream);
 	atomic_store(&arena->closed, true);
@@ -241,7 +241,7 @@ static void starts_cancels_and_close_race_and_every_handler_runs_once(void **sta
 	uint64_t served = 0;
 
 	(void)state;
-	for (unsigned seed = 1; seed <= 60 * scale(); seed++)
+	for (unsigned seed = 1; seed <= 20 * scale(); seed++)
 		race(runtime, seed, &served);
 	/* Otherwise it was no race. */
 	assert_true(served > 0);
@@ -257,7 +257,7 @@ static void the_same_on_one_CPU(void **state)
 	(void)state;
 	take_one_cpu(&saved);
 	runtime = started_runtime(WORKERS);
-	for (unsigned seed = 1; seed <= 20 * scale(); seed++)
+	for (unsigned seed = 1; seed <= 5 * scale(); seed++)
 		race(runtime, seed, &served);
 	end_runtime(runtime);
 	give_back_cpus(&saved);
