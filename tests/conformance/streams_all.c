@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BIG ((size_t)300000)
+#define BIG ((size_t)120000)
 
 /* Two streams; what is written into the first is read from the second. */
 struct link {
