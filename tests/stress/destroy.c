@@ -191,7 +191,7 @@ static void destroy_with_functions(unsigned workers)
 static void every_function_runs_once_whenever_destroy_comes(void **state)
 {
 	(void)state;
-	at_many_moments(destroy_with_functions, 5 * scale());
+	at_many_moments(destroy_with_functions, 3 * scale());
 }
 
 /* Nothing is up yet when it goes down again. */
@@ -211,7 +211,7 @@ static void destroy_at_once(unsigned workers)
 static void a_runtime_may_be_destroyed_as_soon_as_it_was_started(void **state)
 {
 	(void)state;
-	at_many_moments(destroy_at_once, 20 * scale());
+	at_many_moments(destroy_at_once, 15 * scale());
 }
 
 static void *live_and_die(void *argument)
@@ -241,7 +241,7 @@ static void *live_and_die(void *argument)
 
 static void runtimes_live_and_die_beside_each_other(void **state)
 {
-	unsigned rounds = 50 * scale();
+	unsigned rounds = 30 * scale();
 	pthread_t threads[4];
 
 	(void)state;
@@ -255,7 +255,7 @@ static void runtimes_live_and_die_beside_each_other(void **state)
 static void a_driven_runtime_may_be_destroyed_after_any_number_of_functions(void **state)
 {
 	(void)state;
-	for (unsigned round = 0; round < 50 * scale(); round++) {
+	for (unsigned round = 0; round < 30 * scale(); round++) {
 		struct token *tokens = calloc(TOKENS, sizeof *tokens);
 		struct sennit_runtime *runtime = driven_runtime();
 
@@ -459,7 +459,7 @@ static void destroy_with_operations(unsigned workers)
 static void every_operation_ends_once_whenever_destroy_comes(void **state)
 {
 	(void)state;
-	at_many_moments(destroy_with_operations, 5 * scale());
+	at_many_moments(destroy_with_operations, 3 * scale());
 }
 
 /* Handlers run on another runtime, and start the next operation from there. */
@@ -477,7 +477,7 @@ static void destroy_with_handlers_abroad(unsigned workers)
 static void destroy_waits_for_handlers_that_another_runtime_runs(void **state)
 {
 	(void)state;
-	at_many_moments(destroy_with_handlers_abroad, 5 * scale());
+	at_many_moments(destroy_with_handlers_abroad, 3 * scale());
 }
 
 static void *drive(void *argument)
@@ -505,14 +505,14 @@ static void destroy_with_handlers_driven_abroad(unsigned workers)
 static void destroy_waits_for_handlers_that_a_driven_runtime_runs(void **state)
 {
 	(void)state;
-	at_many_moments(destroy_with_handlers_driven_abroad, 5 * scale());
+	at_many_moments(destroy_with_handlers_driven_abroad, 3 * scale());
 }
 
 /* What is driven is destroyed by its driver, after any number of handlers. */
 static void a_driven_runtime_ends_its_operations_on_the_destroying_thread(void **state)
 {
 	(void)state;
-	for (unsigned round = 0; round < 50 * scale(); round++) {
+	for (unsigned round = 0; round < 30 * scale(); round++) {
 		struct fleet *fleet = calloc(1, sizeof *fleet);
 
 		assert_non_null(fleet);

@@ -85,42 +85,6 @@ static void find_workers(struct sennit_runtime *runtime, pid_t *tids, unsigned c
 		call_on(sennit_runtime_worker(runtime, i), tell_tid, &tids[i]);
 }
 
-static void a_started_runtime_with_nothing_to_do_sleeps(void **state)
-{
-	struct sennit_runtime *runtime = started_runtime(4);
-	pid_t tids[4];
-
-	(void)state;
-	find_workers(runtime, tids, 4);
-	assert_idle(tids, 4);
-	end_runtime(runtime);
-}
-
-static void a_runtime_that_waits_for_descriptors_sleeps(void **state)
-{
-	struct sennit_runtime *runtime = started_runtime(2);
-	struct sennit_descriptor first = { 0 }, second = { 0 };
-	struct sennit_op reads[2] = { 0 };
-	struct result results[2];
-	char bytes[2];
-	pid_t tids[2];
-
-	(void)state;
-	assert_int_equal(sennit_descriptor_pair(&first, &second, sennit_runtime_worker(runtime, 0)),
-	                 0);
-	expect_result(&reads[0], &results[0], NULL);
-	expect_result(&reads[1], &results[1], NULL);
-	sennit_async_read_some(&first.stream, &bytes[0], 1, &reads[0], on_result);
-	sennit_async_read_some(&second.stream, &bytes[1], 1, &reads[1], on_result);
-	find_workers(runtime, tids, 2);
-	assert_idle(tids, 2);
-	sennit_close(&first.stream);
-	sennit_close(&second.stream);
-	wait_result(&results[0]);
-	wait_result(&results[1]);
-	end_runtime(runtime);
-}
-
 struct driver {
 	struct sennit_runtime *runtime;
 	pid_t tid;
@@ -137,27 +101,65 @@ static void *drive(void *argument)
 	return NULL;
 }
 
-static void a_thread_in_run_with_a_guard_alone_sleeps(void **state)
+/* Two connected descriptors, and a read of each that has nothing to read. */
+struct waiting {
+	struct sennit_descriptor descriptors[2];
+	struct sennit_op reads[2];
+	struct result results[2];
+	char bytes[2];
+};
+
+static void wait_for_nothing(struct waiting *waiting, struct sennit_executor *executor)
 {
+	assert_int_equal(
+	    sennit_descriptor_pair(&waiting->descriptors[0], &waiting->descriptors[1], executor),
+	    0);
+	for (unsigned i = 0; i < 2; i++) {
+		expect_result(&waiting->reads[i], &waiting->results[i], NULL);
+		sennit_async_read_some(&waiting->descriptors[i].stream, &waiting->bytes[i], 1,
+		                       &waiting->reads[i], on_result);
+	}
+}
+
+static void stop_waiting(struct waiting *waiting)
+{
+	for (unsigned i = 0; i < 2; i++)
+		sennit_close(&waiting->descriptors[i].stream);
+	for (unsigned i = 0; i < 2; i++)
+		wait_result(&waiting->results[i]);
+}
+
+/* All at the same time: a started runtime without any work, one whose operations wait for
+ * descriptors, and a thread in run that a guard keeps there. */
+static void whoever_has_nothing_to_do_uses_no_cpu(void **state)
+{
+	struct sennit_runtime *empty = started_runtime(4), *busy = started_runtime(2);
 	struct driver driver = { .runtime = driven_runtime(), .begun = LATCH(1) };
+	struct waiting waiting = { .bytes = "" };
 	pthread_t thread;
+	pid_t tids[7];
 
 	(void)state;
+	wait_for_nothing(&waiting, sennit_runtime_worker(busy, 0));
 	sennit_runtime_guard_get(driver.runtime);
 	thread = spawn(drive, &driver);
 	latch_wait(&driver.begun);
-	assert_idle(&driver.tid, 1);
+	tids[0] = driver.tid;
+	find_workers(busy, tids + 1, 2);
+	find_workers(empty, tids + 3, 4);
+	assert_idle(tids, 7);
+	stop_waiting(&waiting);
 	sennit_runtime_guard_put(driver.runtime);
 	join(thread);
 	end_runtime(driver.runtime);
+	end_runtime(busy);
+	end_runtime(empty);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(a_started_runtime_with_nothing_to_do_sleeps),
-		TEST(a_runtime_that_waits_for_descriptors_sleeps),
-		TEST(a_thread_in_run_with_a_guard_alone_sleeps),
+		TEST(whoever_has_nothing_to_do_uses_no_cpu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
