@@ -112,8 +112,12 @@ static void io_fini(struct sennit__worker *worker)
 	struct sennit__io *io = sennit__io_of(worker);
 	uint32_t carved = sennit__slab_carved(&io->slab);
 
-	for (uint32_t i = 0; i < carved; i++)
-		sennit__object_dispose(sennit__slab_at(&io->slab, i));
+	for (uint32_t i = 0; i < carved; i++) { /* stream types were closed on their owner */
+		struct sennit__slot *slot = sennit__slab_at(&io->slab, i);
+
+		if (!slot->type)
+			sennit__fd_close(slot);
+	}
 	io->backend->fini(io);
 	sennit__slab_fini(&io->slab);
 	free(io);
@@ -126,12 +130,15 @@ static void io_wake(struct sennit__worker *worker)
 	io->backend->wake(io);
 }
 
+/* What a stream type does when it is ended may close others: the cursor stays on what is there. */
 static void io_cancel(struct sennit__worker *worker, int error)
 {
 	struct sennit__io *io = sennit__io_of(worker);
 
-	for (struct sennit__slot *slot = io->known; slot; slot = slot->known_next)
-		sennit__object_end_all(slot, error);
+	for (struct sennit__slot *slot = io->known; slot; slot = io->cursor) {
+		io->cursor = slot->known_next;
+		sennit__object_shut_down(slot, error);
+	}
 }
 
 const struct sennit__driver sennit__driver = {

@@ -16,6 +16,7 @@ struct sennit__io {
 	int event;
 	struct sennit__slab slab;
 	struct sennit__slot *known;      /* every slot that a start was received for */
+	struct sennit__slot *cursor;     /* where a walk over them goes on */
 	struct sennit__slot *dirty;      /* to be flushed at the end of the turn, in order */
 	struct sennit__slot **dirty_end;
 	struct sennit__slot *paused;     /* acceptors that wait for descriptors or memory */
@@ -36,6 +37,7 @@ static inline void sennit__io_list(struct sennit__slot *slot)
 	if (slot->flags & SENNIT__SLOT_LISTED)
 		return;
 	slot->flags |= SENNIT__SLOT_LISTED;
+	slot->owner->more = true;
 	slot->next = NULL;
 	*io->dirty_end = slot;
 	io->dirty_end = &slot->next;

@@ -13,6 +13,9 @@
 #include "runtime/sched/runtime.h"
 
 
+/* How long to wait before looking whether anybody is inside the worker at all. */
+#define ASK_AGAIN_MS 20
+
 struct request {
 	struct sennit_task task;
 	struct sennit__atomic_u32 done;
@@ -97,8 +100,11 @@ static void ask(struct sennit__worker *worker, FILE *file)
 	request.task.class_ = SENNIT__MESSAGE;
 	request.task.function_ = on_request;
 	sennit__worker_send(worker, &request.task);
-	while (!sennit__load_acquire_u32(&request.done)) /* P1 */
-		sennit__futex_wait(&request.done, 0);
+	while (!sennit__load_acquire_u32(&request.done)) { /* P1 */
+		sennit__futex_wait(&request.done, 0, ASK_AGAIN_MS);
+		if (sennit__worker_enter(worker, SENNIT__VISITED)) /* its thread has left */
+			sennit__worker_leave(worker);
+	}
 }
 
 void sennit_runtime_dump(struct sennit_runtime *runtime, FILE *file)

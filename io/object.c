@@ -103,10 +103,11 @@ void sennit__object_try_free(struct sennit__slot *slot)
 	if (!(slot->flags & SENNIT__SLOT_GONE) || (word & MESSAGE) ||
 	    slot->flags & (SENNIT__SLOT_LISTED | SENNIT__SLOT_PAUSED))
 		return;
+	if (generation_of(word) == UINT32_MAX) /* it has run out of them: retired */
+		return;
 	clear(slot);
 	sennit__store_release_u64(&slot->word, (uint64_t)(generation_of(word) + 1) << 32); /* P1 */
-	if (generation_of(word) != UINT32_MAX) /* else it has run out of them: retired */
-		sennit__slab_put(&sennit__io_of(slot->owner)->slab, slot);
+	sennit__slab_put(&sennit__io_of(slot->owner)->slab, slot);
 }
 
 static bool idle(const struct sennit__slot *slot)
@@ -115,20 +116,14 @@ static bool idle(const struct sennit__slot *slot)
 	       !slot->queue[SENNIT__WAITS];
 }
 
-void sennit__object_dispose(struct sennit__slot *slot)
-{
-	if (!slot->type)
-		sennit__fd_close(slot);
-	else if (slot->type->close)
-		slot->type->close(slot->self);
-}
-
 /* The object is closed and its last operation finished. */
 static void gone(struct sennit__slot *slot)
 {
 	struct sennit__io *io = sennit__io_of(slot->owner);
 
 	if (slot->flags & SENNIT__SLOT_KNOWN) {
+		if (io->cursor == slot)
+			io->cursor = slot->known_next;
 		if (slot->known_prev)
 			slot->known_prev->known_next = slot->known_next;
 		else
@@ -138,7 +133,10 @@ static void gone(struct sennit__slot *slot)
 	}
 	slot->flags &= SENNIT__SLOT_LISTED | SENNIT__SLOT_PAUSED;
 	slot->flags |= SENNIT__SLOT_GONE;
-	sennit__object_dispose(slot);
+	if (!slot->type)
+		sennit__fd_close(slot);
+	else if (slot->type->close)
+		slot->type->close(slot->self);
 }
 
 /* Whatever may have been the last thing that a closed object waited for ends with this; nothing of
@@ -182,11 +180,16 @@ static void serve(struct sennit__slot *slot, int queue)
 
 static void serve_wait(struct sennit__slot *slot, struct sennit_op *op)
 {
+	const uint16_t ending = slot->flags & SENNIT__SLOT_ENDING;
+
 	op->task_.flags_ |= SENNIT__OP_SERVED;
+	slot->flags |= SENNIT__SLOT_ENDING; /* not over before this has returned */
 	if (slot->type->wait)
 		slot->type->wait(slot->self, op, (int)op->goal_.minimum);
 	else
 		sennit__object_done(slot, op, -EOPNOTSUPP);
+	slot->flags = (uint16_t)((slot->flags & ~SENNIT__SLOT_ENDING) | ending);
+	end_if_closed(slot);
 }
 
 void sennit__object_go_on(struct sennit__slot *slot, int queue)
@@ -211,6 +214,27 @@ struct sennit_op *sennit_op_next(const struct sennit_op *op)
 	return next == op->slot_->queue[sennit__queue_of(op)] ? NULL : next;
 }
 
+/* --- starting --------------------------------------------------------------------------------- */
+
+/* Registers a descriptor, and lists the slot as one that is in use. */
+static int make_known(struct sennit__slot *slot)
+{
+	struct sennit__io *io = sennit__io_of(slot->owner);
+	int error = slot->type ? 0 : io->backend->attach(slot);
+
+	if (error)
+		return error;
+	slot->flags |= slot->type ? SENNIT__SLOT_KNOWN : SENNIT__SLOT_KNOWN | SENNIT__SLOT_DIRECT;
+	slot->known_prev = NULL;
+	slot->known_next = io->known;
+	if (io->known)
+		io->known->known_prev = slot;
+	io->known = slot;
+	if (slot->type && slot->owner->shutdown)
+		slot->owner->swept = false; /* one more to be closed */
+	return 0;
+}
+
 int sennit_stream_open(struct sennit_stream *stream, struct sennit_executor *executor,
 		       const struct sennit_stream_type *type, void *self)
 {
@@ -226,24 +250,12 @@ int sennit_stream_open(struct sennit_stream *stream, struct sennit_executor *exe
 	slot->type = type;
 	slot->self = self;
 	sennit__object_publish(&stream->object_, executor, slot);
-	return 0;
-}
-
-/* --- starting --------------------------------------------------------------------------------- */
-
-static int make_known(struct sennit__slot *slot)
-{
-	struct sennit__io *io = sennit__io_of(slot->owner);
-	int error = slot->type ? 0 : io->backend->attach(slot);
-
-	if (error)
-		return error;
-	slot->flags |= slot->type ? SENNIT__SLOT_KNOWN : SENNIT__SLOT_KNOWN | SENNIT__SLOT_DIRECT;
-	slot->known_prev = NULL;
-	slot->known_next = io->known;
-	if (io->known)
-		io->known->known_prev = slot;
-	io->known = slot;
+	if (sennit__current == slot->owner) {
+		make_known(slot);
+	} else { /* the owner must know of it, to close it when the runtime is destroyed */
+		sennit__fetch_add_acq_rel_u64(&slot->word, MESSAGE); /* P1 */
+		sennit__worker_send(slot->owner, &slot->message);
+	}
 	return 0;
 }
 
@@ -316,16 +328,6 @@ static void on_start(struct sennit_task *task, int error)
 		sennit__op_finish(slot->owner, op, -ECANCELED);
 }
 
-/* From another thread, or behind what was sent before. */
-static void start_elsewhere(struct sennit__worker *owner, struct sennit_op *op)
-{
-	op->task_.function_ = on_start;
-	if (sennit__current == owner)
-		sennit__worker_line_up(owner, &op->task_);
-	else
-		sennit__worker_send(owner, &op->task_);
-}
-
 /* Bound to another runtime: both go on until the handler has run. */
 static void go_abroad(struct sennit_runtime *home, struct sennit_runtime *abroad)
 {
@@ -353,11 +355,13 @@ void sennit__object_start(struct sennit_object *object, struct sennit_op *op)
 		op->task_.flags_ |= SENNIT__OP_UNOPENED;
 	if (op->bound_)
 		go_abroad(slot->owner->executor.runtime_, op->bound_->runtime_);
-	if (sennit__current == slot->owner && sennit__worker_caught_up(slot->owner)) {
+	if (sennit__current == slot->owner) {
+		sennit__worker_catch_up(slot->owner, "an initiating function");
 		sennit__worker_begin(slot->owner);
 		receive(slot, op);
 	} else {
-		start_elsewhere(slot->owner, op);
+		op->task_.function_ = on_start;
+		sennit__worker_send(slot->owner, &op->task_);
 	}
 }
 
@@ -446,12 +450,14 @@ void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int err
 	sennit__object_done(slot, op, error);
 }
 
-/* The oldest operation of a queue that carries another stamp than `word` and was not asked yet. */
-static struct sennit_op *oldest_of(const struct sennit__slot *slot, int queue, uint64_t word)
+/* The oldest operation of a queue that was started before the word became what it is, or of `all`;
+ * none that the stream type was asked to end already. */
+static struct sennit_op *oldest_of(const struct sennit__slot *slot, int queue, bool all)
 {
+	uint64_t word = sennit__load_acquire_u64(&slot->word) & ~MESSAGE; /* P1 */
 	struct sennit_op *op = slot->queue[queue];
 
-	while (op && (op->stamp_ == word || op->task_.flags_ & SENNIT__OP_ASKED)) {
+	while (op && ((!all && op->stamp_ == word) || op->task_.flags_ & SENNIT__OP_ASKED)) {
 		op = sennit__op_after(op);
 		if (op == slot->queue[queue])
 			return NULL;
@@ -459,8 +465,8 @@ static struct sennit_op *oldest_of(const struct sennit__slot *slot, int queue, u
 	return op;
 }
 
-/* Ends what was started before the word became `word`. */
-static void end_older(struct sennit__slot *slot, uint64_t word, int error)
+/* Ends what cancel or close came after, or all. */
+static void end_older(struct sennit__slot *slot, bool all, int error)
 {
 	const uint16_t busy = SENNIT__SLOT_ENDING | 3 * SENNIT__SLOT_SERVING;
 	const uint16_t before = slot->flags & busy;
@@ -468,32 +474,49 @@ static void end_older(struct sennit__slot *slot, uint64_t word, int error)
 
 	slot->flags |= busy; /* nothing that is about to end is handed over first */
 	for (int queue = 0; queue < SENNIT__QUEUES; queue++)
-		while ((op = oldest_of(slot, queue, word)))
+		while ((op = oldest_of(slot, queue, all)))
 			sennit__object_end(slot, op, error);
 	slot->flags = (uint16_t)((slot->flags & ~busy) | before);
 }
 
-void sennit__object_end_all(struct sennit__slot *slot, int error)
+void sennit__object_flush(struct sennit__slot *slot)
 {
-	end_older(slot, ~(uint64_t)0, error); /* no operation carries that */
+	if (slot->type)
+		return;
+	while (slot->queue[SENNIT__WRITES] && slot->flags & SENNIT__SLOT_WRITABLE) {
+		slot->transfers = 0; /* the turn's budget is not for this */
+		backend_of(slot)->write(slot);
+	}
 }
 
 /* Cancel or close has changed the word: what that means, on the owner. */
 static void apply(struct sennit__slot *slot)
 {
+	const uint16_t ending = slot->flags & SENNIT__SLOT_ENDING;
+
 	if (!(slot->flags & SENNIT__SLOT_GONE)) {
-		if (!slot->type && slot->queue[SENNIT__WRITES] &&
-		    slot->flags & SENNIT__SLOT_WRITABLE)
-			backend_of(slot)->write(slot);
-		end_older(slot, sennit__load_acquire_u64(&slot->word) & ~MESSAGE, /* P1 */
-			  -ECANCELED);
+		sennit__object_flush(slot);
+		end_older(slot, false, -ECANCELED);
 	}
 	if (slot->type && !(sennit__load_acquire_u64(&slot->word) & CLOSING)) { /* P1 */
 		slot->flags |= SENNIT__SLOT_ENDING; /* not over before both were served */
 		serve(slot, SENNIT__READS);
 		serve(slot, SENNIT__WRITES);
-		slot->flags &= (uint16_t)~SENNIT__SLOT_ENDING;
+		slot->flags = (uint16_t)((slot->flags & ~SENNIT__SLOT_ENDING) | ending);
 	}
+	end_if_closed(slot);
+}
+
+void sennit__object_shut_down(struct sennit__slot *slot, int error)
+{
+	uint64_t word = sennit__load_acquire_u64(&slot->word); /* P1 */
+
+	end_older(slot, true, error);
+	if (!slot->type)
+		return;
+	while (!(word & CLOSING) &&
+	       !sennit__cas_acq_rel_u64(&slot->word, &word, word | CLOSING)) /* P1 */
+		;
 	end_if_closed(slot);
 }
 
@@ -505,6 +528,8 @@ static void on_message(struct sennit_task *task, int error)
 
 	(void)error;
 	sennit__fetch_add_acq_rel_u64(&slot->word, (uint64_t)0 - MESSAGE); /* P1 */
+	if (slot->type && !(slot->flags & (SENNIT__SLOT_KNOWN | SENNIT__SLOT_GONE)))
+		make_known(slot);
 	apply(slot);
 	sennit__worker_end(worker);
 }
@@ -526,38 +551,31 @@ static bool count(const struct sennit_object *object, uint64_t bits, uint64_t *b
 	return true;
 }
 
-static void request(struct sennit_object *object, uint64_t bits)
+static void request(struct sennit_object *object, uint64_t bits, const char *call)
 {
 	struct sennit__slot *slot = object->slot_;
-	struct sennit__worker *owner;
 	uint64_t before;
 
+	sennit__object_check(object, call);
 	if (!slot)
 		return;
-	owner = slot->owner;
-	if (sennit__current == owner && sennit__worker_caught_up(owner)) {
+	if (sennit__current == slot->owner) {
+		sennit__worker_catch_up(slot->owner, call);
 		if (count(object, bits, &before))
 			apply(slot);
-		return;
+	} else if (count(object, bits | MESSAGE, &before) && !(before & MESSAGE)) {
+		sennit__worker_send(slot->owner, &slot->message);
 	}
-	if (!count(object, bits | MESSAGE, &before) || before & MESSAGE)
-		return;
-	if (sennit__current == owner)
-		sennit__worker_line_up(owner, &slot->message);
-	else
-		sennit__worker_send(owner, &slot->message);
 }
 
 void sennit__object_cancel(struct sennit_object *object)
 {
-	sennit__object_check(object, "cancel");
-	request(object, 0);
+	request(object, 0, "cancel");
 }
 
 void sennit__object_close(struct sennit_object *object)
 {
-	sennit__object_check(object, "close");
-	request(object, CLOSING);
+	request(object, CLOSING, "close");
 }
 
 /* --- release ---------------------------------------------------------------------------------- */
@@ -568,12 +586,11 @@ static int release_here(struct sennit_object *object, int *fd)
 	struct sennit__slot *slot = object->slot_;
 	uint64_t before;
 
-	sennit__worker_settle(slot->owner);
+	sennit__worker_catch_up(slot->owner, "release");
 	if (!count(object, CLOSING, &before))
 		return -EBADF;
-	if (slot->queue[SENNIT__WRITES] && slot->flags & SENNIT__SLOT_WRITABLE)
-		backend_of(slot)->write(slot);
-	sennit__object_end_all(slot, -ECANCELED);
+	sennit__object_flush(slot);
+	end_older(slot, true, -ECANCELED);
 	*fd = sennit__fd_take(slot);
 	end_if_closed(slot);
 	return 0;
@@ -594,11 +611,11 @@ int sennit__object_release(struct sennit_object *object, int *fd)
 		sennit__worker_leave(slot->owner);
 		return error;
 	}
-	/* The owner is at work, and nothing of this object is in flight, or the caller is wrong. */
-	if (!count(object, CLOSING | MESSAGE, &before))
-		return -EBADF;
+	/* The owner is at work, and nothing of this object is in flight, or the caller is wrong.
+	 * The descriptor is taken before the word says so: a message on its way must not find it.
+	 *  */
 	*fd = sennit__fd_take(slot);
-	if (!(before & MESSAGE))
+	if (count(object, CLOSING | MESSAGE, &before) && !(before & MESSAGE))
 		sennit__worker_send(slot->owner, &slot->message);
 	return 0;
 }

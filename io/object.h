@@ -144,9 +144,6 @@ void sennit__object_close(struct sennit_object *object);
  * -EBADF where it is not open. */
 int sennit__object_release(struct sennit_object *object, int *fd);
 
-/* Closes what the slot stands for. */
-void sennit__object_dispose(struct sennit__slot *slot);
-
 /* Frees the slot where it is closed and nothing of it is awaited any more. */
 void sennit__object_try_free(struct sennit__slot *slot);
 
@@ -154,8 +151,12 @@ void sennit__object_try_free(struct sennit__slot *slot);
  * so. */
 void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int error);
 
-/* Ends every operation of the slot. */
-void sennit__object_end_all(struct sennit__slot *slot, int error);
+/* On the owner: tries once more to write what it has received. */
+void sennit__object_flush(struct sennit__slot *slot);
+
+/* On the owner, when the runtime is destroyed: ends every operation of the slot, and closes a
+ * stream type's, whose function may still have something to do. */
+void sennit__object_shut_down(struct sennit__slot *slot, int error);
 
 static inline int sennit__queue_of(const struct sennit_op *op)
 {

@@ -45,9 +45,16 @@ static void run_abroad(struct sennit_task *task, int error)
 
 void sennit__op_pass_on(struct sennit__worker *worker, struct sennit_op *op)
 {
-	if (op->target_->runtime_ != worker->executor.runtime_)
+	struct sennit_runtime *there = op->target_->runtime_;
+
+	if (there == worker->executor.runtime_) {
+		sennit__submit(op->target_, &op->task_);
+	} else { /* as soon as its handler has run, that runtime may be destroyed */
 		op->task_.function_ = run_abroad;
-	sennit__submit(op->target_, &op->task_);
+		sennit__work_get(there, SENNIT__LEAVING);
+		sennit__submit(op->target_, &op->task_);
+		sennit__work_left(there);
+	}
 	sennit__worker_end(worker);
 }
 
@@ -153,17 +160,14 @@ static void consume(struct sennit_op *op, size_t bytes)
 
 bool sennit__op_ask(struct sennit_op *op)
 {
-	struct sennit__worker *worker;
-	bool settling;
+	struct sennit__worker *worker = sennit__current;
+	bool behind = worker->behind;
 	size_t limit;
 
-	/* what a condition starts, though it must not, waits until the library is done here */
-	worker = sennit__current;
-	settling = worker->settling;
-	worker->settling = worker->behind = true;
+	worker->asking = worker->behind = true; /* so that what it must not do is noticed */
 	limit = op->goal_.condition(op, 0, op->bytes_);
-	worker->settling = settling;
-	worker->behind = settling || worker->messages.head || worker->shutdown;
+	worker->asking = false;
+	worker->behind = behind;
 	op->limit_ = limit > SENNIT__STEP_MAX ? SENNIT__STEP_MAX : (uint32_t)limit;
 	return limit != 0;
 }

@@ -152,8 +152,7 @@ static int shut_down_here(struct sennit__slot *slot, int how)
 {
 	int error;
 
-	if (slot->queue[SENNIT__WRITES] && slot->flags & SENNIT__SLOT_WRITABLE)
-		sennit__io_of(slot->owner)->backend->write(slot);
+	sennit__object_flush(slot);
 	error = sennit__sys_shutdown(slot->fd, how);
 	if (!error) { /* what still waits learns of it from its next try */
 		slot->flags |= SENNIT__SLOT_READABLE | SENNIT__SLOT_WRITABLE | SENNIT__SLOT_UNSURE;
@@ -165,17 +164,23 @@ static int shut_down_here(struct sennit__slot *slot, int how)
 int sennit_tcp_socket_shutdown(struct sennit_tcp_socket *socket, int how)
 {
 	struct sennit__slot *slot = sennit__object_slot(OBJECT(socket));
+	struct sennit__worker *owner;
 	int error;
 
 	if (!slot)
 		return -EBADF;
-	if (sennit__current == slot->owner && sennit__worker_caught_up(slot->owner))
-		return shut_down_here(slot, how);
-	if (!sennit__worker_enter(slot->owner, SENNIT__VISITED))
+	owner = slot->owner;
+	if (sennit__current == owner) {
+		sennit__worker_catch_up(owner, "sennit_tcp_socket_shutdown");
+		slot = sennit__object_slot(OBJECT(socket));
+		return slot ? shut_down_here(slot, how) : -EBADF;
+	}
+	if (!sennit__worker_enter(owner, SENNIT__VISITED))
 		return sennit__sys_shutdown(slot->assigned, how); /* nothing is in flight */
-	sennit__worker_settle(slot->owner);
-	error = shut_down_here(slot, how);
-	sennit__worker_leave(slot->owner);
+	sennit__worker_catch_up(owner, "sennit_tcp_socket_shutdown");
+	slot = sennit__object_slot(OBJECT(socket));
+	error = slot ? shut_down_here(slot, how) : -EBADF;
+	sennit__worker_leave(owner);
 	return error;
 }
 

@@ -46,7 +46,9 @@ int sennit_descriptor_assign(struct sennit_descriptor *descriptor, struct sennit
  * assign, and the object is closed.
  * @param[out] fd the descriptor that was assigned.
  * @return 0, or -EBADF (not open).
- * @thread the owner, or any while nobody else uses the object. Since 0.1.0. (Asio: `release`.)
+ * @thread the owner, with operations in flight or not; another while nothing is in flight and
+ *         nobody else uses the object, or while no thread is inside the runtime. Since 0.1.0.
+ *         (Asio: `release`.)
  */
 int sennit_descriptor_release(struct sennit_descriptor *descriptor, int *fd);
 

@@ -19,8 +19,9 @@ struct sennit_op;
 struct sennit__slot;
 
 /**
- * A completion handler. It runs exactly once for every start, on the operation's executor, never
- * before the initiating function has returned.
+ * A completion handler. It runs exactly once for every start, on the operation's executor, and is
+ * never called from inside the initiating function; on another thread it may already run when that
+ * returns.
  * @param op the operation that was started; it, its buffers and its executor binding are the
  *        caller's again: it may be started anew, or freed with everything around it.
  * @param error 0, -errno or a SENNIT_ error.

@@ -65,7 +65,8 @@ int sennit_op_buffers(const struct sennit_op *op, struct iovec *vector, int most
 bool sennit_op_advance(struct sennit_op *op, size_t bytes);
 
 /**
- * Completes an operation that was handed over, with the bytes counted so far.
+ * Completes an operation that was handed over, with the bytes counted so far. Where the stream was
+ * closed and this is its last operation, `type->close` may be called before this returns.
  * @thread owner. Since 0.1.0.
  */
 void sennit_op_complete(struct sennit_op *op, int error);

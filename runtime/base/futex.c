@@ -6,11 +6,15 @@
 #include <limits.h>
 #include <stddef.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-void sennit__futex_wait(struct sennit__atomic_u32 *word, uint32_t value)
+void sennit__futex_wait(struct sennit__atomic_u32 *word, uint32_t value, int timeout_ms)
 {
-	syscall(SYS_futex, &word->value, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+	const struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+
+	syscall(SYS_futex, &word->value, FUTEX_WAIT_PRIVATE, value,
+		timeout_ms < 0 ? NULL : &timeout, NULL, 0);
 }
 
 void sennit__futex_wake_all(struct sennit__atomic_u32 *word)

@@ -4,8 +4,8 @@
  * Each worker has two: its *inbox*, for what only it may run, whose head also says whether the
  * worker sleeps; and its *inject* list, for what any worker may run, which is never PARKED.
  *
- * Callers     push, take_parked, peek: any thread. drain: the owner (of an inject list: any
- *             worker). announce: the owner.
+ * Callers     push, take_parked, parked, vacant: any thread. drain: the owner (of an inject list:
+ *             any worker). announce: the owner.
  * Ownership   a task is the caller's until push is called, the inbox's until drain returns it, then
  *             the drainer's. After push has published it, push touches nothing of the task.
  * State       head: EMPTY (NULL), PARKED, or the newest task, linked to older ones by next_.
@@ -15,7 +15,7 @@
  *             task -> EMPTY          drain
  *             Who turns PARKED into something else *took* it. Whoever but the owner takes it owes
  *             the owner exactly one wake (sched/idle.c pays and counts them).
- * Progress    push: lock-free (one compare-and-swap loop). drain, announce, take_parked, peek:
+ * Progress    push: lock-free (one compare-and-swap loop). drain, announce and the rest:
  *             wait-free.
  * Orders      P1  push head (release)  with  drain head (acquire): what the task holds.
  *             P2  announce, take_parked (acq_rel) with each other and with push: the idle protocol,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* slab.h - cells of one size that any thread may take and that never move or disappear.
  *
- * A cell is named by its index. Chunk k holds FIRST << k cells, so that 22 chunks reach 2^31 cells
+ * A cell is named by its index. Chunk k holds FIRST << k cells, so that 24 chunks reach 2^31 cells
  * and an index is turned into an address by a count of leading zeros. Cells are carved one by one,
  * so memory that was never used is never touched, and freed ones come first.
  *

@@ -39,12 +39,9 @@ void sennit__submit(struct sennit_executor *executor, struct sennit_task *task)
 			sennit__worker_send(worker, task);
 			return;
 		}
-		if (SENNIT__LIKELY(sennit__worker_caught_up(worker))) {
-			sennit__worker_begin(worker);
-			sennit__worker_queue(worker, task);
-		} else {
-			sennit__worker_line_up(worker, task);
-		}
+		sennit__worker_catch_up(worker, "sennit_post");
+		sennit__worker_begin(worker);
+		sennit__worker_queue(worker, task);
 	} else if (current && current->executor.runtime_ == executor->runtime_) {
 		sennit__worker_begin(current);
 		sennit__queue_push(&current->shared, task);

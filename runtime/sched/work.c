@@ -41,6 +41,11 @@ void sennit__work_return(struct sennit_runtime *runtime)
 	give_back(runtime, SENNIT__ABROAD);
 }
 
+void sennit__work_left(struct sennit_runtime *runtime)
+{
+	take(runtime, SENNIT__LEAVING);
+}
+
 bool sennit__work_gone(const struct sennit_runtime *runtime)
 {
 	return sennit__load_acquire_u64(&runtime->guards) < SENNIT__LEAVING; /* P2 */
@@ -103,5 +108,5 @@ void sennit__work_wait(struct sennit_runtime *runtime)
 	sennit__idle_wake(runtime->worker[0]);
 	while (quiet = sennit__load_acquire_u32(&runtime->quiet), /* P3 */
 	       (int32_t)(quiet - ticket) < 0)
-		sennit__futex_wait(&runtime->quiet, quiet);
+		sennit__futex_wait(&runtime->quiet, quiet, -1);
 }

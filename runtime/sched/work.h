@@ -5,8 +5,8 @@
  * worker that starts it or takes it out of an inbox or inject list (until then its node, being
  * there, is the unit) and ended by the worker that ran its handler or, after the push, passed it
  * on. Each worker keeps two counters of its own, begun and ended, which only grow. It publishes
- * them just before it announces its sleep: what others read is never ahead of the truth, and is the
- * truth of a worker that they then find PARKED.
+ * them just before it announces its sleep: what others read is never ahead of the truth, and of a
+ * worker that they then find PARKED it is where that one stood when it fell asleep.
  *
  * A worker that has announced its sleep reads, in this order:
  *   1. every worker's ended;
@@ -17,7 +17,10 @@
  * so the sum of 3 is at least what had begun: where they are equal, all that was begun had ended. A
  * node that was still on its way was in an inject list, which 2 would have seen, or in an inbox,
  * whose worker 3 would not have found parked, or had been taken since, and its begun was counted.
- * Each unit that is passed on is pushed before it is ended, so it is never in neither place.
+ * Each unit that is passed on is pushed before it is ended, so it is never in neither place. And a
+ * worker that is found PARKED but has been woken, and begins and ends units that it has not
+ * published, had an open one when it fell asleep, whose end is not published either: a worker's
+ * published ended never exceeds its published begun, so equal sums mean equality of each.
  *
  * guards: {leaving:16, abroad:24, work guards:24}. *Abroad* are operations bound to an executor of
  * another runtime, from their start until their handler has run; they hold a work guard of that
@@ -48,7 +51,8 @@
 #define SENNIT__ABROAD ((uint64_t)1 << 24)
 #define SENNIT__LEAVING ((uint64_t)1 << 48)
 
-/* `unit`: SENNIT__GUARD or SENNIT__ABROAD. */
+/* `unit`: SENNIT__GUARD, SENNIT__ABROAD, or SENNIT__LEAVING: destroy waits until this thread has
+ * left. */
 void sennit__work_get(struct sennit_runtime *runtime, uint64_t unit);
 
 /* Gives a guard back. */
@@ -56,6 +60,9 @@ void sennit__work_put(struct sennit_runtime *runtime);
 
 /* An operation abroad is home again: on another runtime's thread. */
 void sennit__work_return(struct sennit_runtime *runtime);
+
+/* This thread touches the runtime no more. */
+void sennit__work_left(struct sennit_runtime *runtime);
 
 /* Whether everyone who gave something back has left. */
 bool sennit__work_gone(const struct sennit_runtime *runtime);

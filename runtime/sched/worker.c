@@ -12,8 +12,10 @@
 #include <sennit/error.h>
 #include <string.h>
 
-/* Rounds of handlers that destroy is patient for. */
+/* Rounds of handlers that destroy is patient for: of those that came from handlers on the same
+ * worker, one after the other; and of those that came from elsewhere, which may come one by one. */
 #define ROUNDS_MAX 1000
+#define VISITS_MAX 1000000
 
 _Thread_local struct sennit__worker *sennit__current;
 
@@ -36,6 +38,8 @@ int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *ru
 
 void sennit__worker_fini(struct sennit__worker *worker)
 {
+	if (worker->parked) /* counts a wake that is owed for this last sleep */
+		sennit__idle_retract(worker);
 	sennit__driver.fini(worker);
 }
 
@@ -53,7 +57,7 @@ bool sennit__worker_claim(struct sennit__worker *worker, uint32_t as)
 		if (found == SENNIT__RUNNING)
 			return false;
 		if (found == SENNIT__VISITED)
-			sennit__futex_wait(&worker->inside, SENNIT__VISITED);
+			sennit__futex_wait(&worker->inside, SENNIT__VISITED, -1);
 		found = SENNIT__NOBODY;
 	}
 	return true;
@@ -124,8 +128,9 @@ void sennit__worker_settle(struct sennit__worker *worker)
 		sennit__inbox_drain(&worker->inbox, &worker->messages, &taken);
 		sennit__worker_begin_many(worker, taken);
 	}
+	SENNIT__ASSERT(!worker->parked);
 	notice_shutdown(worker);
-	worker->settling = worker->behind = true;
+	worker->settling = true;
 	while (!sennit__queue_empty(&worker->messages)) {
 		struct sennit_task *task = sennit__queue_pop(&worker->messages);
 
@@ -254,9 +259,24 @@ bool sennit__worker_wait_for_end(struct sennit__worker *worker)
 	return end && sennit__queue_empty(&worker->messages);
 }
 
+/* A round is about to run, of handlers that were here already, or came from elsewhere. */
+static void count_round(struct sennit__worker *worker, bool from_here)
+{
+	if (!from_here) {
+		worker->rounds = 0;
+		worker->visits++;
+	} else {
+		worker->rounds++;
+	}
+	if (worker->rounds > ROUNDS_MAX || worker->visits > VISITS_MAX)
+		sennit__misuse("sennit_runtime_destroy",
+			       "a handler kept starting work for 1,000 rounds");
+}
+
 /* One round: the handlers that are queued now, however many. False where there is none. */
 static bool shutdown_round(struct sennit__worker *worker)
 {
+	bool from_here = worker->pinned.head || worker->shared.head;
 	struct sennit__queue batch;
 
 	sennit__queue_init(&batch);
@@ -266,9 +286,7 @@ static bool shutdown_round(struct sennit__worker *worker)
 	sennit__queue_append(&batch, &worker->shared);
 	if (sennit__queue_empty(&batch))
 		return false;
-	if (++worker->rounds > ROUNDS_MAX)
-		sennit__misuse("sennit_runtime_destroy",
-			       "a handler kept starting work for 1,000 rounds");
+	count_round(worker, from_here);
 	while (!sennit__queue_empty(&batch)) {
 		struct sennit_task *task = sennit__queue_pop(&batch);
 
@@ -281,12 +299,13 @@ static bool shutdown_round(struct sennit__worker *worker)
 
 void sennit__worker_shutdown(struct sennit__worker *worker)
 {
-	if (!worker->swept) {
-		worker->swept = true;
-		sennit__worker_settle(worker);
-		sennit__driver.cancel(worker, SENNIT_SHUTDOWN);
-	}
-	while (shutdown_round(worker))
+	do {
+		if (!worker->swept) {
+			worker->swept = true;
+			sennit__worker_settle(worker);
+			sennit__driver.cancel(worker, SENNIT_SHUTDOWN);
+		}
 		worker->turn++;
+	} while (shutdown_round(worker) || !worker->swept);
 	worker->more = false;
 }

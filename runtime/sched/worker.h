@@ -69,13 +69,15 @@ struct sennit__worker {
 	unsigned turn;                 /* counts turns */
 	unsigned nested;               /* dispatches and conditions below us on the stack */
 	bool parked;                   /* we announced, and did not retract yet */
-	bool settling;                 /* in the library: what is started now lines up */
-	bool behind;                   /* settling, or messages wait */
+	bool settling;                 /* messages are being looked at */
+	bool asking;                   /* a completion condition is being called */
+	bool behind;                   /* messages wait, or asking, or shutdown: the long way */
 	bool alternate;                /* whose turn it is: shared or pinned */
 	bool more;                     /* the driver could do more at once */
 	bool shutdown;                 /* handlers and starts end with SENNIT_SHUTDOWN */
 	bool swept;                    /* and what was in flight was ended */
-	unsigned rounds;               /* rounds of handlers since shutdown */
+	unsigned rounds;               /* of handlers in shutdown that came from handlers here */
+	unsigned visits;               /* of handlers in shutdown that came from elsewhere */
 	pthread_t thread;              /* of a started runtime */
 };
 
@@ -138,16 +140,17 @@ static inline bool sennit__worker_busy(const struct sennit__worker *worker)
 /* Ends what there is with SENNIT_SHUTDOWN and runs handlers until nothing is ready. */
 void sennit__worker_shutdown(struct sennit__worker *worker);
 
-/* Before anything is started on the owner: what was sent before is looked at first. False where
- * that is going on, on this very stack: then what is started lines up behind it. */
-static inline bool sennit__worker_caught_up(struct sennit__worker *worker)
+/* Before anything is started on the owner: what was sent before is looked at first. Where that is
+ * going on, on this very stack, it goes on afterwards: what a stream type starts from there is in
+ * order with what else it does. */
+static inline void sennit__worker_catch_up(struct sennit__worker *worker, const char *call)
 {
 	if (SENNIT__LIKELY(sennit__inbox_empty(&worker->inbox) && !worker->behind))
-		return true;
-	if (worker->settling)
-		return false;
-	sennit__worker_settle(worker);
-	return true;
+		return;
+	if (worker->asking)
+		sennit__misuse(call, "called from inside a completion condition");
+	if (!worker->settling)
+		sennit__worker_settle(worker);
 }
 
 /* Units of work begin, or one ends, on this worker. See work.h. */
@@ -164,14 +167,6 @@ static inline void sennit__worker_begin(struct sennit__worker *worker)
 static inline void sennit__worker_end(struct sennit__worker *worker)
 {
 	worker->ended++;
-}
-
-/* On the owner: has `task` looked at behind what was sent before. */
-static inline void sennit__worker_line_up(struct sennit__worker *worker, struct sennit_task *task)
-{
-	sennit__worker_begin(worker);
-	sennit__queue_push(&worker->messages, task);
-	worker->behind = true;
 }
 
 /* Queues a handler whose unit has begun already. */

@@ -167,8 +167,8 @@ static void a_futex_that_holds_another_value_does_not_block(void **state)
 	struct sennit__atomic_u32 word = { 1 };
 
 	(void)state;
-	sennit__futex_wait(&word, 0);
-	sennit__futex_wait(&word, 2);
+	sennit__futex_wait(&word, 0, -1);
+	sennit__futex_wait(&word, 2, -1);
 	sennit__futex_wake_all(&word);
 }
 
@@ -185,7 +185,7 @@ static void *sleep_on_futex(void *argument)
 	sleeper->tid = gettid();
 	latch_down(&sleeper->begun);
 	while (sennit__load_acquire_u32(sleeper->word) == 0)
-		sennit__futex_wait(sleeper->word, 0);
+		sennit__futex_wait(sleeper->word, 0, -1);
 	return NULL;
 }
 
