@@ -200,6 +200,23 @@ SCENARIO(a_connected_socket_does_not_connect_again)
 	finish(stage, &flight, 1);
 }
 
+/* HC19: where a port is nobody's, TCP connects a socket that has it to itself. */
+SCENARIO(a_socket_that_meets_itself_is_refused)
+{
+	struct sennit_tcp_socket socket;
+	struct sennit_endpoint endpoint;
+	struct flight flight = { 0 };
+
+	sennit_tcp_socket_init(&socket, stage->owner);
+	assert_int_equal(sennit_tcp_socket_open(&socket, AF_INET), 0);
+	assert_int_equal(sennit_endpoint_parse(&endpoint, "127.0.0.1:0"), 0);
+	assert_int_equal(sennit_tcp_socket_bind(&socket, &endpoint), 0);
+	assert_int_equal(sennit_tcp_socket_local_endpoint(&socket, &endpoint), 0);
+	START(stage, { CONNECT, .socket = &socket, .endpoint = &endpoint, .flight = &flight });
+	EXPECT(&flight, -ECONNREFUSED, 0);
+	finish(stage, &flight, 1);
+}
+
 SCENARIO(a_socket_that_is_open_and_not_connected_reports_so)
 {
 	struct sennit_tcp_socket socket;
@@ -232,6 +249,7 @@ int main(void)
 		TEST(what_is_written_behind_a_connect_goes_out_when_it_is_connected),
 		TEST(what_is_written_behind_a_connect_that_waits_is_cancelled_with_it),
 		TEST(a_connected_socket_does_not_connect_again),
+		TEST(a_socket_that_meets_itself_is_refused),
 		TEST(a_socket_that_is_open_and_not_connected_reports_so),
 	};
 

@@ -6,6 +6,7 @@
 #include "syscalls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -365,6 +366,62 @@ SCENARIO(a_number_used_again_within_a_batch_of_events_gets_no_event_of_the_one_b
 	}
 }
 
+/* --- streams that never stop ------------------------------------------------------------------ */
+
+/* Reads again and again from what always has more. */
+struct torrent {
+	struct sennit_descriptor descriptor;
+	struct sennit_op op;
+	struct latch ended;
+	atomic_bool stop;
+	char data[65536];
+};
+
+static void on_torrent(struct sennit_op *op, int error, size_t bytes)
+{
+	struct torrent *torrent = CONTAINER_OF(op, struct torrent, op);
+
+	RECORD(error == 0 && bytes > 0);
+	if (atomic_load(&torrent->stop))
+		latch_down(&torrent->ended);
+	else
+		sennit_async_read_some(&torrent->descriptor.stream, torrent->data,
+		                       sizeof torrent->data, op, on_torrent);
+}
+
+/* HC6. */
+SCENARIO(a_stream_that_always_has_more_does_not_starve_another)
+{
+	struct torrent *torrents = zeroed(3 * sizeof *torrents);
+	struct sennit_tcp_socket socket;
+	struct flight flight = { 0 };
+	char byte;
+	int peer = open_socket(stage, &socket);
+
+	for (int i = 0; i < 3; i++) {
+		int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+		assert_true(fd >= 0);
+		torrents[i].ended = (struct latch)LATCH(1);
+		adopt(stage, &torrents[i].descriptor, fd);
+		sennit_async_read_some(&torrents[i].descriptor.stream, torrents[i].data,
+		                       sizeof torrents[i].data, &torrents[i].op, on_torrent);
+	}
+	for (int i = 0; i < 10; i++) {
+		START(stage, { READ, &socket.stream, .data = &byte, .size = 1, .flight = &flight });
+		owner_turn(stage);
+		raw_write(peer, "!", 1);
+		EXPECT(&flight, 0, 1);
+	}
+	for (int i = 0; i < 3; i++)
+		atomic_store(&torrents[i].stop, true);
+	for (int i = 0; i < 3; i++)
+		latch_wait(&torrents[i].ended);
+	raw_close(peer);
+	finish(stage, &flight, 1);
+	free(torrents);
+}
+
 /* --- half a connection, no connection --------------------------------------------------------- */
 
 /* HC8. */
@@ -478,6 +535,7 @@ int main(void)
 		TEST(read_cancel_read_cancel_read_on_a_pipe_serves_the_third),
 		TEST(a_read_before_close_is_cancelled_and_one_after_it_finds_nothing_open),
 		TEST(a_number_used_again_within_a_batch_of_events_gets_no_event_of_the_one_before),
+		TEST(a_stream_that_always_has_more_does_not_starve_another),
 		TEST(a_peer_that_has_shut_down_its_sending_can_still_be_written_to),
 		TEST(a_socket_that_has_shut_down_its_sending_can_still_be_read_from),
 		TEST(a_reset_while_nothing_is_pending_costs_no_busy_loop),

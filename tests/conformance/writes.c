@@ -232,6 +232,13 @@ SCENARIO(S20_one_call_carries_up_to_IOV_MAX_buffers_and_more_take_another)
 		assert_int_equal(send_calls() - sends, buffers > LIMIT ? 2 : 1);
 		raw_read(peer, received, size);
 		assert_true(is_pattern(received, size, 0));
+		/* And back, into as many. */
+		memset(data, 0, size);
+		raw_write(peer, received, size);
+		START(stage, { READV, &socket.stream, .vector = vector, .count = buffers,
+		               .flight = &flight });
+		EXPECT(&flight, 0, size);
+		assert_true(is_pattern(data, size, 0));
 		START(stage, { CLOSE, .stream = &socket.stream });
 		raw_close(peer);
 		finish(stage, &flight, 1);
