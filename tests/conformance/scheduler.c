@@ -668,6 +668,41 @@ static void S8_destroy_ends_operations_in_flight_and_hands_over_finished_ones(vo
 	assert_int_equal(unstarted_result.error, SENNIT_SHUTDOWN);
 }
 
+enum { SLEEPERS = 4 };
+
+static void tell_tid(void *argument)
+{
+	*(pid_t *)argument = gettid();
+}
+
+static void S8_destroy_wakes_each_sleeping_worker_for_what_it_holds(void **state)
+{
+	struct sennit_runtime *runtime = started_runtime(SLEEPERS);
+	struct sennit_descriptor first[SLEEPERS] = { 0 }, second[SLEEPERS] = { 0 };
+	struct sennit_op reads[SLEEPERS] = { 0 };
+	struct result results[SLEEPERS];
+	pid_t tids[SLEEPERS];
+	char byte;
+
+	(void)state;
+	for (unsigned i = 0; i < SLEEPERS; i++) {
+		struct sennit_executor *executor = sennit_runtime_worker(runtime, i);
+
+		assert_int_equal(sennit_descriptor_pair(&first[i], &second[i], executor), 0);
+		expect_result(&reads[i], &results[i], executor);
+		sennit_async_read_some(&first[i].stream, &byte, 1, &reads[i], on_result);
+		call_on(executor, tell_tid, &tids[i]);
+	}
+	for (unsigned i = 0; i < SLEEPERS; i++)
+		wait_until_asleep(tids[i]);
+	end_runtime(runtime);
+	for (unsigned i = 0; i < SLEEPERS; i++) {
+		assert_int_equal(results[i].calls, 1);
+		assert_int_equal(results[i].error, SENNIT_SHUTDOWN);
+		assert_int_equal(results[i].thread, tids[i]);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -691,6 +726,7 @@ int main(void)
 		TEST(G2_poll_that_finds_no_work_stops_and_under_a_guard_does_not),
 		TEST(S8_destroy_runs_each_queued_function_once_with_shutdown),
 		TEST(S8_destroy_ends_operations_in_flight_and_hands_over_finished_ones),
+		TEST(S8_destroy_wakes_each_sleeping_worker_for_what_it_holds),
 		TEST(S18_destroy_on_a_worker_of_any_runtime_is_refused),
 	};
 

@@ -363,7 +363,7 @@ static void no_wake_is_lost_between_a_foreign_thread_and_sleepers(void **state)
 
 /* --- join ------------------------------------------------------------------------------------- */
 
-/* A tree of a few tasks is done when join returns, a thousand times. */
+/* A few small trees of tasks are done when join returns, a thousand times. */
 struct sapling {
 	struct sennit_task task;
 	struct sapling *children[2];
@@ -390,7 +390,7 @@ static void join_often(unsigned workers)
 	struct sennit_runtime *runtime = started_runtime(workers);
 	struct random random = { 4711 };
 
-	for (unsigned round = 1; round <= 1000 * scale(); round++) {
+	for (unsigned round = 1; round <= 2000 * scale(); round++) {
 		struct sapling saplings[7] = { 0 };
 		unsigned count = 1 + next_random(&random, COUNT_OF(saplings));
 
@@ -405,7 +405,13 @@ static void join_often(unsigned workers)
 					saplings[i].children[k] = &saplings[2 * i + 1 + k];
 			}
 		}
-		sennit_post(saplings[0].executor, &saplings[0].task, on_sapling);
+		/* Either the first begets all others, or each comes from here: the last of them
+		 * just before join asks. */
+		for (unsigned i = 0; i < count && (i == 0 || round % 2); i++) {
+			if (round % 2)
+				saplings[i].children[0] = saplings[i].children[1] = NULL;
+			sennit_post(saplings[i].executor, &saplings[i].task, on_sapling);
+		}
 		assert_int_equal(sennit_runtime_join(runtime), 0);
 		for (unsigned i = 0; i < count; i++)
 			assert_int_equal(saplings[i].calls, 1);
@@ -604,6 +610,115 @@ static void stop_and_restart_lose_nothing(void **state)
 	end_runtime(driven.runtime);
 }
 
+/* A stop that meets a thread on its way to sleep, or asleep, or not yet inside: it comes out. */
+struct stopped {
+	struct sennit_runtime *runtime;
+	atomic_uint runs, stops; /* each waits for the other */
+	unsigned rounds;
+};
+
+/* Something between nothing and a microsecond or so. */
+static void waste_time(struct random *random)
+{
+	for (volatile unsigned i = next_random(random, 300); i; i--)
+		continue;
+}
+
+static void *stop_once_each(void *argument)
+{
+	struct stopped *stopped = argument;
+	struct random random = { 17 };
+
+	for (unsigned i = 0; i < stopped->rounds; i++) {
+		for (unsigned k = 1; atomic_load(&stopped->runs) <= i; k++)
+			if (k % 4096 == 0)
+				sched_yield();
+		waste_time(&random);
+		sennit_runtime_stop(stopped->runtime);
+		atomic_store(&stopped->stops, i + 1);
+	}
+	return NULL;
+}
+
+static void a_stop_at_any_moment_ends_a_run_that_a_guard_holds(void **state)
+{
+	struct stopped stopped = { .runtime = driven_runtime(), .rounds = 20000 * scale() };
+	struct random random = { 19 };
+	pthread_t thread;
+
+	(void)state;
+	sennit_runtime_guard_get(stopped.runtime);
+	thread = spawn(stop_once_each, &stopped);
+	for (unsigned i = 0; i < stopped.rounds; i++) {
+		atomic_store(&stopped.runs, i + 1);
+		waste_time(&random);
+		assert_int_equal(sennit_runtime_run(stopped.runtime), 0);
+		for (unsigned k = 1; atomic_load(&stopped.stops) <= i; k++)
+			if (k % 4096 == 0)
+				sched_yield();
+		sennit_runtime_restart(stopped.runtime);
+		progress();
+	}
+	join(thread);
+	sennit_runtime_guard_put(stopped.runtime);
+	end_runtime(stopped.runtime);
+}
+
+/* Several threads drive one worker in turn, whoever comes; what handlers share is plain. */
+struct relay {
+	struct sennit_task task;
+	struct sennit_runtime *runtime;
+	atomic_llong ran;
+	unsigned calls, left;
+};
+
+static void on_relay(struct sennit_task *task, int error)
+{
+	struct relay *relay = CONTAINER_OF(task, struct relay, task);
+
+	RECORD(error == 0);
+	relay->calls++;
+	if (relay->left) {
+		relay->left--;
+		sennit_post(relay->left % 2 ? sennit_runtime_worker(relay->runtime, 0)
+		                            : sennit_runtime_executor(relay->runtime),
+		            task, on_relay);
+	}
+}
+
+static void *drive_in_turn(void *argument)
+{
+	struct relay *relay = argument;
+	int64_t ran;
+
+	/* It stops when no work is left: then all of them find that out. */
+	while (!sennit_runtime_stopped(relay->runtime)) {
+		ran = sennit_runtime_run_one(relay->runtime);
+		if (ran == -EBUSY)
+			sched_yield();
+		else
+			atomic_fetch_add_explicit(&relay->ran, ran, memory_order_relaxed);
+	}
+	return NULL;
+}
+
+static void threads_that_drive_in_turn_see_what_the_last_one_did(void **state)
+{
+	struct relay relay = { .runtime = driven_runtime(), .left = 20000 * scale() };
+	unsigned calls = relay.left + 1;
+	pthread_t threads[3];
+
+	(void)state;
+	sennit_post(sennit_runtime_executor(relay.runtime), &relay.task, on_relay);
+	for (unsigned i = 0; i < COUNT_OF(threads); i++)
+		threads[i] = spawn(drive_in_turn, &relay);
+	for (unsigned i = 0; i < COUNT_OF(threads); i++)
+		join(threads[i]);
+	assert_int_equal(relay.calls, calls);
+	assert_int_equal(atomic_load(&relay.ran), calls);
+	end_runtime(relay.runtime);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -616,6 +731,8 @@ int main(void)
 		TEST(join_waits_for_guards_that_many_threads_take_and_give_back),
 		TEST(one_run_serves_many_threads_until_their_guards_are_back),
 		TEST(stop_and_restart_lose_nothing),
+		TEST(a_stop_at_any_moment_ends_a_run_that_a_guard_holds),
+		TEST(threads_that_drive_in_turn_see_what_the_last_one_did),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

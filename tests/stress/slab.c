@@ -72,7 +72,7 @@ static void a_cell_belongs_to_one_thread_at_a_time_and_none_is_lost(void **state
 	unsigned expected = 0, found = 0, carved;
 
 	(void)state;
-	rounds = 100000 * scale();
+	rounds = 200000 * scale();
 	sennit__slab_init(&slab, sizeof(struct cell));
 	pthread_barrier_init(&barrier, NULL, THREADS);
 	for (unsigned i = 0; i < THREADS; i++) {

@@ -304,6 +304,11 @@ static void run_here(void *argument)
 	sennit_runtime_run(argument);
 }
 
+static void start_here(void *argument)
+{
+	sennit_runtime_start(argument);
+}
+
 static void use_in_child(struct sennit_runtime *runtime)
 {
 	assert_misuse(post_to_whole, runtime, "fork");
@@ -311,6 +316,7 @@ static void use_in_child(struct sennit_runtime *runtime)
 	assert_misuse(dispatch_to_whole, runtime, "fork");
 	assert_misuse(dispatch_to_worker, runtime, "fork");
 	assert_misuse(run_here, runtime, "fork");
+	assert_misuse(start_here, runtime, "fork");
 }
 
 static void a_forked_child_that_uses_its_parents_runtime_is_misuse(void **state)
