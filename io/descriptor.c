@@ -35,6 +35,8 @@ int sennit_descriptor_pair(struct sennit_descriptor *first, struct sennit_descri
 	int fds[2];
 	int error;
 
+	if (first == second)
+		sennit__misuse("sennit_descriptor_pair", "both are the same descriptor");
 	if (sennit__object_slot(objects[0]) || sennit__object_slot(objects[1]))
 		return SENNIT_ALREADY_OPEN;
 	error = sennit__sys_socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);

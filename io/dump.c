@@ -34,7 +34,11 @@ static unsigned length(const struct sennit__queue *queue)
 
 static void dump_op(const struct sennit_op *op, FILE *file)
 {
-	static const char *const does[] = {"read", "write", "wait", "accept", "connect"};
+	static const char *const does[] = {
+		[SENNIT__READ] = "read",     [SENNIT__WRITE] = "write",
+		[SENNIT__WAIT] = "wait",     [SENNIT__ACCEPT] = "accept",
+		[SENNIT__CONNECT] = "connect",
+	};
 	static const char *const modes[] = {"_some", "", "_at_least", "_while"};
 	uint32_t age = (uint32_t)(sennit__clock_now() >> 20) - op->started_ms_;
 	int kind = sennit__op_does(op);

@@ -76,10 +76,10 @@ int sennit__fd_inspect(int fd, uint16_t *traits)
 	case S_IFCHR:
 		*traits = (uint16_t)device_traits(fd);
 		break;
-	case S_IFREG:
+	case S_IFREG: /* whether it can be waited for, as some in /proc, the backend finds out */
 	case S_IFBLK:
 	case S_IFDIR:
-		*traits = SENNIT__FILE;
+		*traits = 0;
 		break;
 	default: /* eventfd and its like */
 		*traits = SENNIT__MESSAGES;
@@ -111,6 +111,8 @@ int sennit__fd_adopt(struct sennit_object *object, struct sennit_executor *execu
 	slot = sennit__object_reserve(executor);
 	if (!slot)
 		return -ENOMEM;
+	if (traits & SENNIT__SOCKET)
+		traits |= SENNIT__LINGERS; /* who knows */
 	sennit__fd_put(slot, fd, traits);
 	sennit__object_publish(object, executor, slot);
 	return 0;
@@ -328,12 +330,29 @@ int sennit__fd_take(struct sennit__slot *slot)
 	return fd;
 }
 
+/* A socket may be set to linger: then close would wait, on the worker. What was written goes out in
+ * the background without it. */
+static void do_not_linger(int fd)
+{
+	struct linger linger = {0};
+	unsigned size = sizeof linger;
+
+	if (sennit__sys_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) ||
+	    !linger.l_onoff || !linger.l_linger)
+		return;
+	linger.l_onoff = 0;
+	sennit__sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
 void sennit__fd_close(struct sennit__slot *slot)
 {
 	int fd = sennit__fd_take(slot);
 
-	if (fd >= 0)
-		sennit__sys_close(fd); /* never retried: Linux has closed it, whatever it says */
+	if (fd < 0)
+		return;
+	if (slot->traits & SENNIT__LINGERS)
+		do_not_linger(fd);
+	sennit__sys_close(fd); /* never retried: Linux has closed it, whatever it says */
 }
 
 int sennit__fd_of(const struct sennit_object *object)

@@ -33,9 +33,14 @@ static const struct sennit__backend *backend_of(const struct sennit__slot *slot)
 
 struct sennit__slot *sennit__object_reserve(struct sennit_executor *executor)
 {
-	struct sennit__worker *worker = sennit__runtime_place(executor);
-	struct sennit__slot *slot = sennit__slab_get(&sennit__io_of(worker)->slab);
+	struct sennit__worker *worker;
+	struct sennit__slot *slot;
 
+	if (!executor || !executor->runtime_)
+		sennit__misuse("opening an object", "the executor is not one of a runtime");
+	sennit__fork_check(executor->runtime_, "opening an object");
+	worker = sennit__runtime_place(executor);
+	slot = sennit__slab_get(&sennit__io_of(worker)->slab);
 	if (!slot)
 		return NULL;
 	if (!slot->owner) { /* its first life: constant from now on */
@@ -203,7 +208,9 @@ void sennit__object_go_on(struct sennit__slot *slot, int queue)
 void sennit_op_complete(struct sennit_op *op, int error)
 {
 	if (!op->task_.state_ || !(op->task_.flags_ & SENNIT__OP_SERVED))
-		sennit__misuse("sennit_op_complete", "the operation was not handed over");
+		sennit__misuse("sennit_op_complete",
+			       "the operation was not handed over, or is completed already");
+	op->task_.flags_ &= (unsigned char)~SENNIT__OP_SERVED;
 	sennit__object_done(op->slot_, op, error);
 }
 
@@ -345,6 +352,9 @@ void sennit__object_start(struct sennit_object *object, struct sennit_op *op)
 	sennit__object_check(object, "an initiating function");
 	op->slot_ = slot;
 	op->target_ = op->bound_ ? op->bound_ : object->executor_;
+	if (!op->target_ || !op->target_->runtime_)
+		sennit__misuse("an initiating function", "the executor is not one of a runtime");
+	sennit__fork_check(op->target_->runtime_, "an initiating function");
 	if (!slot) {
 		sennit__op_refuse(op, op->task_.flags_ & SENNIT__OP_EMPTY ? 0 : -EBADF);
 		return;
@@ -380,7 +390,7 @@ static inline bool start_at_once(struct sennit_object *object, struct sennit_op 
 		return false;
 	owner = slot->owner;
 	word = sennit__load_acquire_u64(&slot->word) & ~MESSAGE; /* P1 */
-	if (SENNIT__UNLIKELY(sennit__current != owner || owner->behind ||
+	if (SENNIT__UNLIKELY(sennit__current != owner || owner->behind || !*owner->alive ||
 			     !sennit__inbox_empty(&owner->inbox) ||
 			     generation_of(word) != object->generation_ || word & CLOSING ||
 			     !(slot->flags & SENNIT__SLOT_DIRECT)))
@@ -433,8 +443,23 @@ void sennit__object_wait(struct sennit_object *object, int what, struct sennit_o
 
 /* --- cancel, close ---------------------------------------------------------------------------- */
 
+void sennit__object_connect_ended(struct sennit__slot *slot)
+{
+	const struct sennit_op *op = slot->queue[SENNIT__WRITES];
+
+	while (op && sennit__op_does(op) != SENNIT__CONNECT)
+		op = sennit_op_next(op);
+	if (op) /* another one is still to come */
+		return;
+	slot->flags &= (uint16_t)~SENNIT__SLOT_CONNECTING;
+	slot->flags |= SENNIT__SLOT_READABLE;
+	sennit__io_list(slot); /* reads that waited */
+}
+
 void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int error)
 {
+	bool connect = sennit__op_does(op) == SENNIT__CONNECT;
+
 	if (slot->type && slot->type->cancel && op->task_.flags_ & SENNIT__OP_SERVED) {
 		if (op->task_.flags_ & SENNIT__OP_ASKED)
 			return;
@@ -442,12 +467,9 @@ void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int err
 		slot->type->cancel(slot->self, op, error);
 		return;
 	}
-	if (sennit__op_does(op) == SENNIT__CONNECT)
-		slot->flags &= (uint16_t)~SENNIT__SLOT_CONNECTING;
-	if (sennit__op_does(op) == SENNIT__WRITE && sennit__op_mode(op) == SENNIT__SOME &&
-	    op->bytes_)
-		error = 0; /* S14: some were written, which is what was asked for */
-	sennit__object_done(slot, op, error);
+	sennit__object_done(slot, op, sennit__op_verdict(op, error));
+	if (connect)
+		sennit__object_connect_ended(slot);
 }
 
 /* The oldest operation of a queue that was started before the word became what it is, or of `all`;
@@ -481,9 +503,14 @@ static void end_older(struct sennit__slot *slot, bool all, int error)
 
 void sennit__object_flush(struct sennit__slot *slot)
 {
-	if (slot->type)
+	const struct sennit_op *op = slot->queue[SENNIT__WRITES];
+	unsigned tries = 1;
+
+	if (slot->type || !op)
 		return;
-	while (slot->queue[SENNIT__WRITES] && slot->flags & SENNIT__SLOT_WRITABLE) {
+	while ((op = sennit_op_next(op)))
+		tries++; /* each may be a message that needs a call of its own */
+	while (tries-- && slot->queue[SENNIT__WRITES] && slot->flags & SENNIT__SLOT_WRITABLE) {
 		slot->transfers = 0; /* the turn's budget is not for this */
 		backend_of(slot)->write(slot);
 	}
@@ -553,12 +580,16 @@ static bool count(const struct sennit_object *object, uint64_t bits, uint64_t *b
 
 static void request(struct sennit_object *object, uint64_t bits, const char *call)
 {
-	struct sennit__slot *slot = object->slot_;
+	struct sennit__slot *slot;
 	uint64_t before;
 
-	sennit__object_check(object, call);
-	if (!slot)
+	if (!object)
+		sennit__misuse(call, "the object is NULL");
+	slot = object->slot_;
+	if (!slot) /* never opened: zeroed, or initialised */
 		return;
+	sennit__object_check(object, call);
+	sennit__fork_check(slot->owner->executor.runtime_, call);
 	if (sennit__current == slot->owner) {
 		sennit__worker_catch_up(slot->owner, call);
 		if (count(object, bits, &before))
@@ -602,8 +633,11 @@ int sennit__object_release(struct sennit_object *object, int *fd)
 	uint64_t before;
 	int error;
 
+	if (!fd)
+		sennit__misuse("release", "there is nowhere to put the descriptor");
 	if (!slot)
 		return -EBADF;
+	sennit__fork_check(slot->owner->executor.runtime_, "release");
 	if (sennit__current == slot->owner)
 		return release_here(object, fd);
 	if (sennit__worker_enter(slot->owner, SENNIT__VISITED)) {

@@ -65,7 +65,8 @@ enum {
 	SENNIT__TERMINAL = 0x40, /* reopened when attached */
 	SENNIT__PLAIN = 0x80,    /* O_NONBLOCK is set: plain calls will do */
 	SENNIT__RESTORE = 0x100, /* O_NONBLOCK was not set when it was assigned */
-	SENNIT__NOSIGNAL = 0x200 /* the kernel does not know RWF_NOSIGNAL */
+	SENNIT__NOSIGNAL = 0x200, /* the kernel does not know RWF_NOSIGNAL */
+	SENNIT__LINGERS = 0x400   /* a socket whose close may wait: see fd.c */
 };
 
 struct sennit__slot {
@@ -165,6 +166,9 @@ static inline int sennit__queue_of(const struct sennit_op *op)
 
 /* What follows for a stream type when an operation of `queue` was finished. */
 void sennit__object_go_on(struct sennit__slot *slot, int queue);
+
+/* A connect was finished: reads need not wait for it any more. */
+void sennit__object_connect_ended(struct sennit__slot *slot);
 
 /* Unlinks and finishes an operation of `queue`, and serves or frees what comes after. */
 static inline void sennit__object_done_in(struct sennit__slot *slot, int queue,

@@ -138,7 +138,8 @@ size_t sennit__op_left(const struct sennit_op *op)
 	if (!(op->task_.flags_ & SENNIT__OP_MANY))
 		return op->buffer_.one.size;
 	for (uint32_t i = 0; i < op->count_; i++)
-		left += op->buffer_.many.vector[i].iov_len;
+		if (__builtin_add_overflow(left, op->buffer_.many.vector[i].iov_len, &left))
+			return SIZE_MAX; /* more than there can be: more than any step takes */
 	return left - op->buffer_.many.offset;
 }
 
@@ -172,7 +173,7 @@ bool sennit__op_ask(struct sennit_op *op)
 	return limit != 0;
 }
 
-bool sennit_op_advance(struct sennit_op *op, size_t bytes)
+bool sennit__op_advance(struct sennit_op *op, size_t bytes)
 {
 	op->bytes_ += bytes;
 	consume(op, bytes);
@@ -187,4 +188,11 @@ bool sennit_op_advance(struct sennit_op *op, size_t bytes)
 	default:
 		return sennit__op_exhausted(op) || !sennit__op_ask(op);
 	}
+}
+
+bool sennit_op_advance(struct sennit_op *op, size_t bytes)
+{
+	if (!bytes || bytes > sennit__op_left(op))
+		sennit__misuse("sennit_op_advance", "that many bytes were not offered");
+	return sennit__op_advance(op, bytes);
 }

@@ -140,7 +140,17 @@ size_t sennit__op_offer(const struct sennit_op *op, struct iovec *vector, int *c
 /* Asks the completion condition; false where it wants nothing more. */
 bool sennit__op_ask(struct sennit_op *op);
 
-/* As sennit_op_advance, with the common case in line: all of a single buffer. */
+/* Counts bytes as transferred; true where the operation has all it asked for. */
+bool sennit__op_advance(struct sennit_op *op, size_t bytes);
+
+/* What an operation that `error` ends reports: a write_some that has written some has done what it
+ * was asked for (S14, S21). */
+static inline int sennit__op_verdict(const struct sennit_op *op, int error)
+{
+	return op->task_.kind_ == (SENNIT__WRITE | SENNIT__SOME) && op->bytes_ ? 0 : error;
+}
+
+/* As sennit__op_advance, with the common case in line: all of a single buffer. */
 static inline bool sennit__op_advance_all(struct sennit_op *op, size_t bytes)
 {
 	if (SENNIT__LIKELY(bytes == op->buffer_.one.size &&
@@ -148,7 +158,7 @@ static inline bool sennit__op_advance_all(struct sennit_op *op, size_t bytes)
 		op->bytes_ += bytes;
 		return true;
 	}
-	return sennit_op_advance(op, bytes);
+	return sennit__op_advance(op, bytes);
 }
 
 /* --- lists: circular, by task_.next_ and prev_; the head is the oldest ------------------------ */

@@ -66,6 +66,8 @@ int sennit_tcp_socket_bind(struct sennit_tcp_socket *socket, const struct sennit
 {
 	int fd = sennit__fd_of(OBJECT(socket));
 
+	if (!endpoint)
+		sennit__misuse("sennit_tcp_socket_bind", "the endpoint is NULL");
 	if (fd < 0)
 		return fd;
 	return sennit__sys_bind(fd, &endpoint->address.any,
@@ -82,6 +84,8 @@ void sennit_tcp_socket_async_connect(struct sennit_tcp_socket *socket,
 	int error = 0;
 
 	sennit__object_check(object, "sennit_tcp_socket_async_connect");
+	if (!endpoint)
+		sennit__misuse("sennit_tcp_socket_async_connect", "the endpoint is NULL");
 	sennit__op_prepare(op, handler, SENNIT__CONNECT, 0);
 	op->goal_.argument = (void *)(uintptr_t)endpoint;
 	if (!sennit__object_slot(object))
@@ -139,10 +143,8 @@ void sennit__fd_connect(struct sennit__slot *slot, struct sennit_op *op)
 	}
 	if (!error && connected_to_itself(slot->fd))
 		error = -ECONNREFUSED;
-	slot->flags &= (uint16_t)~SENNIT__SLOT_CONNECTING;
-	slot->flags |= SENNIT__SLOT_READABLE;
-	sennit__io_list(slot); /* reads that waited */
 	sennit__object_done(slot, op, error);
+	sennit__object_connect_ended(slot);
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */
@@ -187,9 +189,13 @@ int sennit_tcp_socket_shutdown(struct sennit_tcp_socket *socket, int how)
 int sennit_tcp_socket_set_option(struct sennit_tcp_socket *socket, enum sennit_tcp_option option,
 				 int value)
 {
-	int fd = sennit__fd_of(OBJECT(socket));
+	struct sennit__slot *slot = sennit__object_slot(OBJECT(socket));
 
-	return fd < 0 ? fd : sennit__tcp_option_set(fd, option, value);
+	if (!slot)
+		return -EBADF;
+	if (option == SENNIT_TCP_LINGER)
+		slot->traits |= SENNIT__LINGERS;
+	return sennit__tcp_option_set(slot->assigned, option, value);
 }
 
 int sennit_tcp_socket_get_option(const struct sennit_tcp_socket *socket,
@@ -226,6 +232,16 @@ int sennit_tcp_socket_remote_endpoint(const struct sennit_tcp_socket *socket,
 
 /* --- pairs ------------------------------------------------------------------------------------ */
 
+/* Whether a blocking connect is to be called again; *error is then 0. */
+static bool interrupted(int *error)
+{
+	if (*error == -EISCONN)
+		*error = 0;
+	else if (*error == -EINTR || *error == -EALREADY)
+		return *error = 0, true;
+	return false;
+}
+
 /* Two sockets over the loopback interface, connected to each other and to nobody else. */
 static int connect_pair(int listener, int fds[2])
 {
@@ -235,14 +251,18 @@ static int connect_pair(int listener, int fds[2])
 	unsigned size;
 	int error = sennit__fd_local_endpoint(listener, &there);
 
-	if (!error)
-		error = sennit__sys_connect(fds[0], &there.address.any,
-					    (unsigned)sennit_endpoint_size(&there));
+	do /* asked again after a signal, the kernel says how far it is */
+		error = error ? error
+			      : sennit__sys_connect(fds[0], &there.address.any,
+						    (unsigned)sennit_endpoint_size(&there));
+	while (interrupted(&error));
 	if (!error)
 		error = sennit__fd_local_endpoint(fds[0], &here);
 	while (!error) {
 		size = sizeof peer.address;
 		fds[1] = sennit__sys_accept4(listener, &peer.address.any, &size, SOCK_CLOEXEC);
+		if (fds[1] == -EINTR)
+			continue;
 		if (fds[1] < 0)
 			return fds[1];
 		if (sennit_endpoint_equal(&here, &peer))
@@ -283,6 +303,8 @@ int sennit_tcp_socket_pair(struct sennit_tcp_socket *first, struct sennit_tcp_so
 
 	sennit__object_check(objects[0], "sennit_tcp_socket_pair");
 	sennit__object_check(objects[1], "sennit_tcp_socket_pair");
+	if (first == second)
+		sennit__misuse("sennit_tcp_socket_pair", "both are the same socket");
 	if (sennit__object_slot(objects[0]) || sennit__object_slot(objects[1]))
 		return SENNIT_ALREADY_OPEN;
 	error = make_pair(fds);

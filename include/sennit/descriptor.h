@@ -7,7 +7,9 @@
  * A socket's mode is never changed. Others are used without waiting by the kernel's per-call flags
  * where it takes them, else O_NONBLOCK is set at the first transfer and put back as found at
  * release and close; a terminal is reopened, so that the mode of the one that was assigned never
- * changes. What cannot be waited for (a regular file) is read and written on the owner.
+ * changes. What cannot be waited for (a regular file) is read and written on the owner, which waits
+ * for the disk meanwhile. Descriptors that share one open description (dup, fork) share its mode:
+ * set O_NONBLOCK before you assign them, or close one only when the other is not used any more.
  */
 #ifndef SENNIT_DESCRIPTOR_H
 #define SENNIT_DESCRIPTOR_H

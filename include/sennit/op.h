@@ -31,7 +31,8 @@ typedef void sennit_handler(struct sennit_op *op, int error, size_t bytes);
 
 /**
  * A completion condition, asked on the object's owning worker before the first step and after each
- * step of a composed operation. It must not start, cancel or close anything.
+ * step of a composed operation. It must not start, post, cancel or close anything: that is misuse.
+ * @param error 0: an error ends the operation without asking.
  * @param bytes transferred so far.
  * @return how many bytes at most the next step may transfer; 0 ends the operation with success.
  */

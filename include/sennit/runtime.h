@@ -36,7 +36,8 @@ enum sennit_pin {
 	SENNIT_PIN_NONE   /**< wherever the kernel puts them */
 };
 
-/** What can be chosen when a runtime is created; a zeroed struct chooses the defaults. */
+/** What can be chosen when a runtime is created; a zeroed struct chooses the defaults. Set `size`:
+ * without it nothing else is looked at. */
 struct sennit_runtime_options {
 	size_t size;          /**< sizeof(struct sennit_runtime_options), or 0 for all defaults */
 	unsigned workers;     /**< 0: when started, one for each core that the process may use;
@@ -60,8 +61,8 @@ int sennit_runtime_create(const struct sennit_runtime_options *options,
  * Starts the runtime's own threads, named `sennit/0` and so on, with every signal blocked. A
  * binding that the system refuses is logged and the thread runs unbound. The runtime holds one work
  * guard of its own, which sennit_runtime_join gives back.
- * @return 0, -EBUSY (started already, or driven), -EAGAIN or -ENOMEM (no thread, no memory; the
- *         runtime is as before).
+ * @return 0, -EBUSY (started already, or driven), -EAGAIN, -ENOMEM, -EMFILE or -ENFILE (no thread,
+ *         memory or descriptor; the runtime is as before).
  * @thread any one. Allocates. Since 0.1.0.
  */
 int sennit_runtime_start(struct sennit_runtime *runtime);
@@ -79,7 +80,8 @@ int sennit_runtime_join(struct sennit_runtime *runtime);
  * Destroys the runtime. What has finished is handed over with its result, every other operation and
  * task ends with SENNIT_SHUTDOWN, each handler exactly once, on a thread of the runtime (where it
  * has none, on the calling one); what handlers start meanwhile ends likewise. Objects that are
- * still open are closed. Handles of the runtime's objects may afterwards only be initialised anew.
+ * still open are closed. Handles of the runtime's objects may afterwards only be initialised anew:
+ * not even closed.
  * A handler that keeps starting work for 1,000 rounds is reported as misuse.
  * @param runtime NULL does nothing. No other thread may be calling into the runtime or its objects.
  * @return 0, -EDEADLK (called on a worker of any runtime: nothing was done).
@@ -91,7 +93,8 @@ int sennit_runtime_destroy(struct sennit_runtime *runtime);
 /**
  * Runs handlers on the calling thread until no work is left or the runtime is stopped. Running out
  * of work stops the runtime: call sennit_runtime_restart before running it again.
- * @return the number of handlers run, or -EBUSY (started, or every worker has a thread inside).
+ * @return the number of handlers run, or -EBUSY (started, created with more than one worker, or
+ *         every worker has a thread inside).
  *         Calling it from inside a handler of the same runtime is misuse.
  * @thread any. Blocks; the handlers decide about the rest. Since 0.1.0. (Asio: `run`.)
  */

@@ -15,9 +15,10 @@
  * not.
  *
  * Errors that every operation may report: -ECANCELED (cancelled, or the stream was closed after the
- * start), -EBADF (the stream was not open at the start), SENNIT_SHUTDOWN (runtime destroyed),
- * whatever the system reports (-ECONNRESET, -EPIPE, -EIO ...); reads also SENNIT_EOF. No signal is
- * ever raised: writing to a closed peer is -EPIPE.
+ * start), -EBADF (the stream was not open at the start, or the descriptor not for this direction),
+ * SENNIT_SHUTDOWN (runtime destroyed), whatever the system reports (-ECONNRESET, -EPIPE, -EIO ...);
+ * reads also SENNIT_EOF. SIGPIPE is never raised: writing to a closed peer is -EPIPE. "Any thread"
+ * does not mean a signal handler: nothing here may be called from one.
  */
 #ifndef SENNIT_STREAM_H
 #define SENNIT_STREAM_H
@@ -191,7 +192,7 @@ void sennit_close(struct sennit_stream *stream);
 
 /**
  * Whether the stream is open, as the calling thread can know.
- * @thread any. Since 0.1.0.
+ * @thread any, but not while it is being opened or accepted into. Since 0.1.0.
  */
 bool sennit_is_open(const struct sennit_stream *stream);
 

@@ -29,7 +29,8 @@ struct sennit_stream_type {
 	/** Serve a readiness wait for `what`; any number at once. */
 	void (*wait)(void *self, struct sennit_op *op, int what);
 	/** `op` was asked to end with `error`: complete it, now or as soon as that is possible.
-	 * NULL: it is completed at once. Called once for an operation that was handed over. */
+	 * NULL: it is completed at once, without a word to the type, which must not touch it any
+	 * more. Called once for an operation that was handed over. */
 	void (*cancel)(void *self, struct sennit_op *op, int error);
 	/** The stream was closed and none of its operations is in flight: `self` may be freed.
 	 * NULL: nothing is to be done then. */

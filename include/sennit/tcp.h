@@ -37,8 +37,10 @@ enum sennit_tcp_option {
 	SENNIT_TCP_SEND_BUFFER,         /**< bytes; the kernel doubles what is set */
 	SENNIT_TCP_RECEIVE_LOW_WATER,   /**< bytes before the socket counts as readable */
 	SENNIT_TCP_NOTSENT_LOW_WATER,   /**< unsent bytes below which it counts as writable */
-	SENNIT_TCP_LINGER,              /**< seconds that close lingers, in the background; 0 resets
-	                                     the connection; -1 (the default): off */
+	SENNIT_TCP_LINGER,              /**< 0: close resets the connection; -1 (the default): off;
+	                                     more: seconds that the system's close would wait after
+	                                     a release. sennit's own close never waits: what was
+	                                     written goes out in the background */
 	SENNIT_TCP_REUSE_ADDRESS,       /**< 0 or 1 */
 	SENNIT_TCP_REUSE_PORT,          /**< 0 or 1 */
 	SENNIT_TCP_V6_ONLY              /**< 0 or 1: an IPv6 socket takes no IPv4 */
@@ -90,7 +92,7 @@ int sennit_tcp_socket_native_handle(const struct sennit_tcp_socket *socket);
 
 /**
  * Binds an open socket to a local endpoint.
- * @return 0, -EBADF (not open), -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL.
+ * @return 0, -EBADF (not open), -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL, -EAFNOSUPPORT.
  * @thread the owner, or any while nobody else uses the socket. Since 0.1.0.
  */
 int sennit_tcp_socket_bind(struct sennit_tcp_socket *socket,
@@ -99,6 +101,8 @@ int sennit_tcp_socket_bind(struct sennit_tcp_socket *socket,
 /**
  * Connects. A socket that is not open is opened first, for the endpoint's family; a failure to open
  * arrives in the handler. A socket stays open when connecting fails or is cancelled: close it.
+ * Reads and writes may be started behind it, and wait for it. Errors: -ECONNREFUSED, -ETIMEDOUT,
+ * -EHOSTUNREACH, -ENETUNREACH, -EISCONN, -EAFNOSUPPORT, -EINVAL, or what else the system reports.
  * @param endpoint unchanged and in place until the handler.
  * @thread any; where the socket is not open yet, any that nobody competes with (that may allocate).
  *         Does not block. Since 0.1.0. (Asio: `async_connect`.)
@@ -161,7 +165,8 @@ int sennit_tcp_socket_pair(struct sennit_tcp_socket *first, struct sennit_tcp_so
  * @param acceptor zeroed, or closed before.
  * @param executor decides the owner, as for every object.
  * @param endpoint as sennit_endpoint_parse reads it; port 0: the kernel picks.
- * @return 0, SENNIT_ALREADY_OPEN, -EINVAL, -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EMFILE, -ENOMEM.
+ * @return 0, SENNIT_ALREADY_OPEN, -EINVAL, -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EMFILE, -ENOMEM,
+ *         -ENODEV (no such scope), or what else the system reports.
  * @thread the owner, or any that nobody competes with. May allocate. Since 0.1.0.
  */
 int sennit_tcp_acceptor_open(struct sennit_tcp_acceptor *acceptor, struct sennit_executor *executor,

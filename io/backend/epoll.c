@@ -120,7 +120,7 @@ static void distribute(struct sennit__slot *slot, size_t taken)
 		size_t part = taken < left ? taken : left;
 
 		taken -= part;
-		if (sennit_op_advance(op, part))
+		if (sennit__op_advance(op, part))
 			sennit__object_done_in(slot, SENNIT__WRITES, op, 0);
 	}
 }
@@ -151,7 +151,8 @@ static __attribute__((noinline)) void written(struct sennit__slot *slot, struct 
 	else if (taken == 0 || taken == -EAGAIN)
 		slot->flags &= (uint16_t)~SENNIT__SLOT_WRITABLE;
 	else if (taken != -EINTR)
-		sennit__object_done_in(slot, SENNIT__WRITES, op, (int)taken);
+		sennit__object_done_in(slot, SENNIT__WRITES, op,
+				       sennit__op_verdict(op, (int)taken));
 }
 
 static inline void write_once(struct sennit__slot *slot, struct sennit_op *op)

@@ -51,8 +51,8 @@ static int watch_for_fork(struct sennit_runtime *runtime)
 	if (page == MAP_FAILED)
 		return -ENOMEM;
 	madvise(page, size, MADV_WIPEONFORK); /* Linux 4.14; before, nothing is noticed */
-	runtime->forked = page;
-	*runtime->forked = 1;
+	runtime->alive = page;
+	*runtime->alive = 1;
 	return 0;
 }
 
@@ -90,17 +90,20 @@ static void release(struct sennit_runtime *runtime)
 {
 	drop_workers(runtime, 0);
 	sennit__plan_fini(&runtime->plan);
-	if (runtime->forked)
-		munmap((void *)(uintptr_t)runtime->forked, (size_t)sysconf(_SC_PAGESIZE));
+	if (runtime->alive)
+		munmap((void *)(uintptr_t)runtime->alive, (size_t)sysconf(_SC_PAGESIZE));
 	free(runtime);
 }
 
 int sennit_runtime_create(const struct sennit_runtime_options *options,
 			  struct sennit_runtime **result)
 {
-	struct sennit_runtime *runtime = aligned_alloc(64, sizeof *runtime);
+	struct sennit_runtime *runtime;
 	int error;
 
+	if (!result)
+		sennit__misuse("sennit_runtime_create", "there is nowhere to put the runtime");
+	runtime = aligned_alloc(64, sizeof *runtime);
 	if (!runtime)
 		return -ENOMEM;
 	memset(runtime, 0, sizeof *runtime);
@@ -198,6 +201,7 @@ int sennit_runtime_start(struct sennit_runtime *runtime)
 	sennit__fork_check(runtime, "sennit_runtime_start");
 	if (!sennit__cas_acq_rel_u32(&runtime->mode, &found, SENNIT__MODE_STARTED)) /* P3 */
 		return -EBUSY;
+	sennit__store_release_u32(&runtime->stopped, 0); /* P1: that is of the run forms */
 	sennit__store_release_u32(&runtime->start_guard, 1); /* P1 */
 	sennit__work_get(runtime, SENNIT__GUARD);
 	error = start_workers(runtime);
@@ -321,6 +325,10 @@ void sennit_runtime_guard_get(struct sennit_runtime *runtime)
 
 void sennit_runtime_guard_put(struct sennit_runtime *runtime)
 {
+	uint32_t starts = sennit__load_acquire_u32(&runtime->start_guard); /* P1 */
+
+	if (sennit__work_guards(runtime) <= starts)
+		sennit__misuse("sennit_runtime_guard_put", "more guards given back than taken");
 	sennit__work_put(runtime);
 }
 

@@ -25,7 +25,7 @@ struct sennit_runtime {
 	struct sennit_executor executor;
 	struct sennit_runtime_options options;
 	struct sennit__plan plan;
-	volatile uint32_t *forked; /* reads 0 in a forked child: the page is wiped there */
+	volatile uint32_t *alive;  /* reads 0 in a forked child: the page is wiped there */
 	unsigned prepared;         /* workers that are there; worker_count follows once they run */
 
 	_Alignas(64) struct sennit__atomic_u32 stopped;
@@ -49,7 +49,7 @@ void sennit__log(const struct sennit_runtime *runtime, enum sennit_log_level lev
 /* Misuse where the calling process is a forked child of the one that created the runtime. */
 static inline void sennit__fork_check(const struct sennit_runtime *runtime, const char *call)
 {
-	if (SENNIT__UNLIKELY(!*runtime->forked))
+	if (SENNIT__UNLIKELY(!*runtime->alive))
 		sennit__misuse(call, "the runtime belongs to the parent of this forked process");
 }
 

@@ -55,6 +55,9 @@
  * left. */
 void sennit__work_get(struct sennit_runtime *runtime, uint64_t unit);
 
+/* How many work guards are held. */
+uint64_t sennit__work_guards(const struct sennit_runtime *runtime);
+
 /* Gives a guard back. */
 void sennit__work_put(struct sennit_runtime *runtime);
 

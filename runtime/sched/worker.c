@@ -29,6 +29,7 @@ int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *ru
 	worker->executor.runtime_ = runtime;
 	worker->executor.kind_ = SENNIT__EXECUTOR_WORKER;
 	worker->everywhere = &runtime->executor;
+	worker->alive = runtime->alive;
 	worker->index = index;
 	sennit__queue_init(&worker->pinned);
 	sennit__queue_init(&worker->shared);
@@ -89,10 +90,19 @@ void sennit__worker_vacate(struct sennit__worker *worker)
 		sennit__futex_wake_all(&worker->inside);
 }
 
+/* Falls asleep with nothing left unlooked at. */
+static void fall_asleep(struct sennit__worker *worker)
+{
+	if (worker->parked)
+		return;
+	do
+		sennit__worker_settle(worker);
+	while (!sennit__idle_announce(worker));
+}
+
 void sennit__worker_leave(struct sennit__worker *worker)
 {
-	while (!worker->parked && !sennit__idle_announce(worker))
-		sennit__worker_settle(worker);
+	fall_asleep(worker);
 	sennit__current = worker->outer;
 	worker->outer = NULL;
 	sennit__worker_vacate(worker);
@@ -218,8 +228,7 @@ static bool out_of_work(const struct sennit__worker *worker)
 
 void sennit__worker_retire(struct sennit__worker *worker)
 {
-	while (!worker->parked && !sennit__idle_announce(worker))
-		sennit__worker_settle(worker);
+	fall_asleep(worker);
 	out_of_work(worker);
 }
 

@@ -53,6 +53,7 @@ struct sennit__worker {
 	/* constant once created */
 	_Alignas(64) struct sennit_executor executor;
 	const struct sennit_executor *everywhere; /* the runtime's */
+	const volatile uint32_t *alive;           /* reads 0 in a forked child */
 	unsigned index;
 	int pollable_fd;
 	void *driver;
