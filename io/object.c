@@ -646,8 +646,7 @@ int sennit__object_release(struct sennit_object *object, int *fd)
 		return error;
 	}
 	/* The owner is at work, and nothing of this object is in flight, or the caller is wrong.
-	 * The descriptor is taken before the word says so: a message on its way must not find it.
-	 *  */
+	 * The descriptor is taken before the word says so: no message on its way may find it. */
 	*fd = sennit__fd_take(slot);
 	if (count(object, CLOSING | MESSAGE, &before) && !(before & MESSAGE))
 		sennit__worker_send(slot->owner, &slot->message);

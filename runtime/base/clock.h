@@ -8,8 +8,7 @@
 /* A deadline that never comes. */
 #define SENNIT__NEVER UINT64_MAX
 
-/* Nanoseconds of CLOCK_MONOTONIC. Costs more than a post: one call a turn, never one an operation.
- *  */
+/* Nanoseconds of CLOCK_MONOTONIC. Costs more than a post: once a turn, never once an operation. */
 uint64_t sennit__clock_now(void);
 
 /* a + b, or SENNIT__NEVER where that overflows. */

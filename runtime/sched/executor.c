@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* executor.c - post and dispatch. Checked by tests/unit/executor.c, tests/stress/post.c */
-#include <sennit/error.h>
 #include <sennit/executor.h>
 
 #include "runtime/sched/idle.h"
@@ -80,7 +79,7 @@ void sennit_dispatch(struct sennit_executor *executor, struct sennit_task *task,
 	worker = running(executor);
 	if (worker && worker->nested < SENNIT__NESTED_MAX) {
 		worker->nested++;
-		function(task, worker->shutdown ? SENNIT_SHUTDOWN : 0);
+		function(task, worker->shutdown);
 		worker->nested--;
 		return;
 	}

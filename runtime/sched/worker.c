@@ -114,8 +114,10 @@ static void notice_shutdown(struct sennit__worker *worker)
 {
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
 
-	if (sennit__load_acquire_u32(&runtime->shutdown)) /* P3 */
-		worker->shutdown = worker->behind = true;
+	if (sennit__load_acquire_u32(&runtime->shutdown)) { /* P3 */
+		worker->shutdown = SENNIT_SHUTDOWN;
+		worker->behind = true;
+	}
 }
 
 /* Takes what any worker may run; this worker runs it. */
@@ -150,7 +152,7 @@ void sennit__worker_settle(struct sennit__worker *worker)
 			task->function_(task, 0);
 	}
 	worker->settling = false;
-	worker->behind = worker->shutdown; /* then every start takes the long way, and ends there */
+	worker->behind = worker->shutdown != 0; /* then starts take the long way, and end there */
 }
 
 static inline struct sennit_task *next_handler(struct sennit__worker *worker)
@@ -173,7 +175,7 @@ static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
 	while (ran < most && !sennit__load_acquire_u32(&runtime->stopped) && /* P3 */
 	       (task = next_handler(worker))) {
 		task->state_ = 0;
-		task->function_(task, worker->shutdown ? SENNIT_SHUTDOWN : 0);
+		task->function_(task, worker->shutdown);
 		sennit__worker_end(worker);
 		ran++;
 	}

@@ -68,6 +68,7 @@ struct sennit__worker {
 	uint64_t now_ns;               /* when the last wait ended */
 	int64_t wakes_owed;            /* PARKED taken by others, less the wakes read */
 	unsigned turn;                 /* counts turns */
+	int shutdown;                  /* what handlers and starts end with: 0, SENNIT_SHUTDOWN */
 	unsigned nested;               /* dispatches and conditions below us on the stack */
 	bool parked;                   /* we announced, and did not retract yet */
 	bool settling;                 /* messages are being looked at */
@@ -75,7 +76,6 @@ struct sennit__worker {
 	bool behind;                   /* messages wait, or asking, or shutdown: the long way */
 	bool alternate;                /* whose turn it is: shared or pinned */
 	bool more;                     /* the driver could do more at once */
-	bool shutdown;                 /* handlers and starts end with SENNIT_SHUTDOWN */
 	bool swept;                    /* and what was in flight was ended */
 	unsigned rounds;               /* of handlers in shutdown that came from handlers here */
 	unsigned visits;               /* of handlers in shutdown that came from elsewhere */
