@@ -25,7 +25,7 @@ int sennit_descriptor_release(struct sennit_descriptor *descriptor, int *fd)
 
 int sennit_descriptor_native_handle(const struct sennit_descriptor *descriptor)
 {
-	return sennit__fd_of(&descriptor->stream.object_);
+	return sennit__fd_show(&descriptor->stream.object_);
 }
 
 int sennit_descriptor_pair(struct sennit_descriptor *first, struct sennit_descriptor *second,

@@ -47,6 +47,9 @@ void sennit__fd_close(struct sennit__slot *slot);
 /* The endpoint that a socket is bound to; `fd` may be an error already. */
 int sennit__fd_local_endpoint(int fd, struct sennit_endpoint *endpoint);
 
+/* The descriptor that was assigned, for the user to do what he likes with, or -EBADF. */
+int sennit__fd_show(const struct sennit_object *object);
+
 /* What an answer about the descriptor may ask: the one that was assigned, or -EBADF. */
 int sennit__fd_of(const struct sennit_object *object);
 

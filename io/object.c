@@ -138,10 +138,13 @@ static void gone(struct sennit__slot *slot)
 	}
 	slot->flags &= SENNIT__SLOT_LISTED | SENNIT__SLOT_PAUSED;
 	slot->flags |= SENNIT__SLOT_GONE;
-	if (!slot->type)
+	if (!slot->type) {
 		sennit__fd_close(slot);
-	else if (slot->type->close)
+	} else if (slot->type->close) {
+		slot->flags |= SENNIT__SLOT_ENDING; /* not free before this has returned */
 		slot->type->close(slot->self);
+		slot->flags &= (uint16_t)~SENNIT__SLOT_ENDING;
+	}
 }
 
 /* Whatever may have been the last thing that a closed object waited for ends with this; nothing of
@@ -309,7 +312,7 @@ static int check_first(struct sennit__slot *slot, struct sennit_op *op)
 	return error ? error : 1;
 }
 
-/* A start arrives at the owner, in time. Its unit has begun. */
+/* A start has arrived at the owner, in time. Its unit has begun. */
 static void receive(struct sennit__slot *slot, struct sennit_op *op)
 {
 	int error = check_first(slot, op);
@@ -320,7 +323,7 @@ static void receive(struct sennit__slot *slot, struct sennit_op *op)
 		sennit__op_finish(slot->owner, op, error);
 }
 
-/* A start that was sent: cancel or close may have overtaken it. */
+/* A start arrives at the owner: cancel or close may have overtaken it. Its unit has begun. */
 static void on_start(struct sennit_task *task, int error)
 {
 	const int special = SENNIT__OP_EMPTY | SENNIT__OP_UNOPENED;
@@ -368,7 +371,7 @@ void sennit__object_start(struct sennit_object *object, struct sennit_op *op)
 	if (sennit__current == slot->owner) {
 		sennit__worker_catch_up(slot->owner, "an initiating function");
 		sennit__worker_begin(slot->owner);
-		receive(slot, op);
+		on_start(&op->task_, 0); /* what was caught up with may have come after the stamp */
 	} else {
 		op->task_.function_ = on_start;
 		sennit__worker_send(slot->owner, &op->task_);

@@ -138,7 +138,8 @@ void sennit__fd_accept(struct sennit__slot *slot, struct sennit_op *op)
 		return;
 	}
 	slot->pauses = 0;
-	sennit__fd_put(accepted, fd, SENNIT__SOCKET | SENNIT__TCP | SENNIT__PLAIN);
+	sennit__fd_put(accepted, fd, SENNIT__SOCKET | SENNIT__TCP | SENNIT__PLAIN |
+					     (slot->traits & SENNIT__LINGERS));
 	sennit__object_publish(peer, peer->executor_, accepted);
 	sennit__object_done(slot, op, 0);
 }
@@ -174,5 +175,5 @@ int sennit_tcp_acceptor_local_endpoint(const struct sennit_tcp_acceptor *accepto
 
 int sennit_tcp_acceptor_native_handle(const struct sennit_tcp_acceptor *acceptor)
 {
-	return sennit__fd_of(&acceptor->object_);
+	return sennit__fd_show(&acceptor->object_);
 }

@@ -4,6 +4,7 @@
 #include "io/fd.h"
 #include "io/sys/sys.h"
 #include "io/tcp_options.h"
+#include "runtime/sched/runtime.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +60,7 @@ int sennit_tcp_socket_release(struct sennit_tcp_socket *socket, int *fd)
 
 int sennit_tcp_socket_native_handle(const struct sennit_tcp_socket *socket)
 {
-	return sennit__fd_of(OBJECT(socket));
+	return sennit__fd_show(OBJECT(socket));
 }
 
 int sennit_tcp_socket_bind(struct sennit_tcp_socket *socket, const struct sennit_endpoint *endpoint)
@@ -172,6 +173,7 @@ int sennit_tcp_socket_shutdown(struct sennit_tcp_socket *socket, int how)
 	if (!slot)
 		return -EBADF;
 	owner = slot->owner;
+	sennit__fork_check(owner->executor.runtime_, "sennit_tcp_socket_shutdown");
 	if (sennit__current == owner) {
 		sennit__worker_catch_up(owner, "sennit_tcp_socket_shutdown");
 		slot = sennit__object_slot(OBJECT(socket));

@@ -202,8 +202,8 @@ int sennit_runtime_start(struct sennit_runtime *runtime)
 	if (!sennit__cas_acq_rel_u32(&runtime->mode, &found, SENNIT__MODE_STARTED)) /* P3 */
 		return -EBUSY;
 	sennit__store_release_u32(&runtime->stopped, 0); /* P1: that is of the run forms */
-	sennit__store_release_u32(&runtime->start_guard, 1); /* P1 */
 	sennit__work_get(runtime, SENNIT__GUARD);
+	sennit__store_release_u32(&runtime->start_guard, 1); /* P1 */
 	error = start_workers(runtime);
 	if (error) {
 		sennit__store_release_u32(&runtime->start_guard, 0); /* P1 */
@@ -325,9 +325,12 @@ void sennit_runtime_guard_get(struct sennit_runtime *runtime)
 
 void sennit_runtime_guard_put(struct sennit_runtime *runtime)
 {
-	uint32_t starts = sennit__load_acquire_u32(&runtime->start_guard); /* P1 */
+	uint32_t before = sennit__load_acquire_u32(&runtime->start_guard); /* P1 */
+	uint64_t guards = sennit__work_guards(runtime);
+	/* start's own is among them where it was held before and after */
+	uint32_t starts = before & sennit__load_acquire_u32(&runtime->start_guard); /* P1 */
 
-	if (sennit__work_guards(runtime) <= starts)
+	if (guards <= starts)
 		sennit__misuse("sennit_runtime_guard_put", "more guards given back than taken");
 	sennit__work_put(runtime);
 }

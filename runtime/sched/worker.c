@@ -17,6 +17,9 @@
 #define ROUNDS_MAX 1000
 #define VISITS_MAX 1000000
 
+/* What is reported where a handler forks and returns in the child, whose descriptors are shared. */
+#define FORKED "a handler that returns in a forked child"
+
 _Thread_local struct sennit__worker *sennit__current;
 
 int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *runtime,
@@ -176,6 +179,7 @@ static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
 	       (task = next_handler(worker))) {
 		task->state_ = 0;
 		task->function_(task, worker->shutdown);
+		sennit__fork_check(runtime, FORKED);
 		sennit__worker_end(worker);
 		ran++;
 	}
@@ -195,7 +199,6 @@ uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most)
 {
 	uint64_t ran = 0;
 
-	sennit__fork_check(worker->executor.runtime_, "a turn");
 	worker->turn++;
 	take_injected(worker);
 	sennit__worker_settle(worker);
@@ -303,6 +306,7 @@ static bool shutdown_round(struct sennit__worker *worker)
 
 		task->state_ = 0;
 		task->function_(task, SENNIT_SHUTDOWN);
+		sennit__fork_check(worker->executor.runtime_, FORKED);
 		sennit__worker_end(worker);
 	}
 	return true;
