@@ -111,9 +111,8 @@ int sennit__fd_adopt(struct sennit_object *object, struct sennit_executor *execu
 	slot = sennit__object_reserve(executor);
 	if (!slot)
 		return -ENOMEM;
-	if (traits & SENNIT__SOCKET)
-		traits |= SENNIT__LINGERS; /* who knows */
 	sennit__fd_put(slot, fd, traits);
+	slot->lingers = true; /* who knows */
 	sennit__object_publish(object, executor, slot);
 	return 0;
 }
@@ -350,7 +349,7 @@ void sennit__fd_close(struct sennit__slot *slot)
 
 	if (fd < 0)
 		return;
-	if (slot->traits & SENNIT__LINGERS)
+	if (slot->lingers && slot->traits & SENNIT__SOCKET)
 		do_not_linger(fd);
 	sennit__sys_close(fd); /* never retried: Linux has closed it, whatever it says */
 }
@@ -368,7 +367,7 @@ int sennit__fd_show(const struct sennit_object *object)
 
 	if (!slot)
 		return -EBADF;
-	if (slot->traits & SENNIT__SOCKET)
-		slot->traits |= SENNIT__LINGERS; /* who knows what he likes */
+	if (!slot->lingers)
+		slot->lingers = true; /* who knows what he likes */
 	return slot->assigned;
 }

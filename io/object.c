@@ -62,6 +62,7 @@ static void clear(struct sennit__slot *slot)
 	slot->traits = 0;
 	slot->transfers = 0;
 	slot->pauses = 0;
+	slot->lingers = false;
 }
 
 void sennit__object_unreserve(struct sennit__slot *slot)

@@ -65,8 +65,7 @@ enum {
 	SENNIT__TERMINAL = 0x40, /* reopened when attached */
 	SENNIT__PLAIN = 0x80,    /* O_NONBLOCK is set: plain calls will do */
 	SENNIT__RESTORE = 0x100, /* O_NONBLOCK was not set when it was assigned */
-	SENNIT__NOSIGNAL = 0x200, /* the kernel does not know RWF_NOSIGNAL */
-	SENNIT__LINGERS = 0x400   /* a socket whose close may wait: see fd.c */
+	SENNIT__NOSIGNAL = 0x200 /* the kernel does not know RWF_NOSIGNAL */
 };
 
 struct sennit__slot {
@@ -87,9 +86,11 @@ struct sennit__slot {
 			int assigned; /* what the caller gave: another one, for a terminal */
 		};
 	};
-	uint16_t turn;      /* of the last transfer, and how many there were in it */
+	uint8_t turn;       /* of the last transfer, and how many there were in it */
 	uint8_t transfers;
 	uint8_t pauses;     /* of accepting, one after the other */
+	bool lingers;       /* close might wait, were it not told otherwise (fd.c): set by whom the
+	                       descriptor was shown to, read at the end */
 	uint16_t flags;
 	uint16_t traits;
 };

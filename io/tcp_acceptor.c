@@ -138,8 +138,8 @@ void sennit__fd_accept(struct sennit__slot *slot, struct sennit_op *op)
 		return;
 	}
 	slot->pauses = 0;
-	sennit__fd_put(accepted, fd, SENNIT__SOCKET | SENNIT__TCP | SENNIT__PLAIN |
-					     (slot->traits & SENNIT__LINGERS));
+	sennit__fd_put(accepted, fd, SENNIT__SOCKET | SENNIT__TCP | SENNIT__PLAIN);
+	accepted->lingers = slot->lingers; /* inherited from the listening socket */
 	sennit__object_publish(peer, peer->executor_, accepted);
 	sennit__object_done(slot, op, 0);
 }

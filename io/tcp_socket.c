@@ -196,7 +196,7 @@ int sennit_tcp_socket_set_option(struct sennit_tcp_socket *socket, enum sennit_t
 	if (!slot)
 		return -EBADF;
 	if (option == SENNIT_TCP_LINGER)
-		slot->traits |= SENNIT__LINGERS;
+		slot->lingers = true;
 	return sennit__tcp_option_set(slot->assigned, option, value);
 }
 

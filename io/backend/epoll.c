@@ -35,7 +35,7 @@
 /* Whether the slot may make another transfer this turn; where not, the next turn goes on. */
 static bool allowed(struct sennit__slot *slot)
 {
-	uint16_t turn = (uint16_t)slot->owner->turn;
+	uint8_t turn = (uint8_t)slot->owner->turn;
 
 	if (slot->turn != turn) {
 		slot->turn = turn;
