@@ -71,11 +71,12 @@ static void two_connects_to_a_refused_port_fail_and_let_the_read_behind_them_go(
 	}
 	sennit_async_read_some(&socket.stream, &byte, 1, &read.op, on_result);
 	run_dry(stage.runtime);
+	/* A read that were let go by the first would take the error that is the second's. */
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(connects[i].result.calls, 1);
-		assert_true(connects[i].result.error < 0);
+		assert_int_equal(connects[i].result.error, -ECONNREFUSED);
 	}
-	assert_int_equal(connects[0].result.error, -ECONNREFUSED);
+	assert_true(connects[1].result.order < read.result.order);
 	assert_int_equal(read.result.calls, 1);
 	assert_true(read.result.error != 0);
 	sennit_close(&socket.stream);

@@ -310,8 +310,9 @@ static void a_start_below_inside_of_which_the_own_close_arrives_is_cancelled(voi
 		assert_int_equal(upper.closes, 1);
 		if (how != BY_REUSE)
 			raw_close(other[0]);
+		else
+			sennit_close(&upper.reused.stream);
 		sennit_close(&upper.lower.stream);
-		sennit_close(&upper.reused.stream);
 		run_dry(stage.runtime);
 		raw_close(other[1]);
 		raw_close(peer);
@@ -452,8 +453,7 @@ struct polite {
 	struct sennit_executor *executor;
 	unsigned closes;
 	unsigned tasks;
-	bool shuts_down;
-	bool posts;
+	bool shuts_down, posts;
 };
 
 static void on_posted(struct sennit_task *task, int error)
@@ -520,7 +520,8 @@ static void last_words_of_a_type_go_out_wherever_its_stream_was_closed(void **st
 		ended(&polite.write, 0, 3);
 		received(peer, "bye");
 		assert_int_equal(polite.closes, 1);
-		sennit_close(&polite.socket.stream);
+		if (polite.shuts_down)
+			sennit_close(&polite.socket.stream);
 		run_dry(stage.runtime);
 		raw_close(peer);
 	}
