@@ -213,24 +213,35 @@ static ssize_t write_other(struct sennit__slot *slot, struct iovec *vector, int 
 	return sennit__sys_writev(slot->fd, vector, count);
 }
 
+static bool sigpipe_pending(void)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	return sigismember(&pending, SIGPIPE);
+}
+
 /* Where the kernel cannot be told to raise no SIGPIPE: it is blocked, and what we caused discarded.
- * One that was pending before stays pending. */
+ * Ours is the thread's, which is taken first. One of the process that was pending before stays; one
+ * of the thread has become one with ours, and is raised again. */
 static ssize_t write_quietly(struct sennit__slot *slot, struct iovec *vector, int count)
 {
 	const struct timespec at_once = {0, 0};
+	bool pending = sigpipe_pending();
 	sigset_t pipe_signal;
 	sigset_t before;
-	sigset_t pending;
 	ssize_t result;
 
 	sigemptyset(&pipe_signal);
 	sigaddset(&pipe_signal, SIGPIPE);
-	sigpending(&pending);
 	pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
 	result = write_other(slot, vector, count, 0);
-	if (result == -EPIPE && !sigismember(&pending, SIGPIPE))
+	if (result == -EPIPE) {
 		while (sigtimedwait(&pipe_signal, NULL, &at_once) < 0 && errno == EINTR)
 			;
+		if (pending && !sigpipe_pending())
+			pthread_kill(pthread_self(), SIGPIPE);
+	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return result;
 }

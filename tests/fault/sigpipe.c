@@ -5,6 +5,7 @@
  * Each test is a child process: the parent sees what it died of.
  */
 #include "io_support.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,12 @@ enum kind { LOCAL_SOCKET, MESSAGE_SOCKET, PIPE, FIFO, KINDS };
 
 enum before { NOTHING, PENDING_ON_THREAD, PENDING_ON_PROCESS, BEFORES };
 
+/* What the kernel may know of RWF_ flags: all, not RWF_NOSIGNAL (before Linux 6.18), nothing. */
+enum { NO_SIGNAL = 0x100, NO_WAIT = 0x8 };
+static const int forgotten[] = { 0, NO_SIGNAL, NO_SIGNAL | NO_WAIT };
+
 struct trial {
+	int forget; /* RWF_ flags */
 	enum kind kind;
 	bool started; /* the runtime has threads of its own */
 	enum before before;
@@ -115,6 +121,7 @@ static void write_to_broken(void *argument)
 	sigset_t mask, mask_before;
 	struct sigaction action;
 
+	forget_rwf_flags(trial->forget);
 	CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
 	cause_one_before(trial->before);
 	CHECK(sigprocmask(SIG_BLOCK, NULL, &mask_before) == 0);
@@ -132,6 +139,13 @@ static void write_to_broken(void *argument)
 	CHECK(sennit_runtime_destroy(runtime) == 0);
 	/* All is as it was: what was pending, what is blocked, what would be done. */
 	CHECK(is_pending() == (trial->before != NOTHING));
+	if (trial->before) {
+		sigemptyset(&mask);
+		sigaddset(&mask, SIGPIPE);
+		/* That one, and none of ours beside it. */
+		CHECK(sigwaitinfo(&mask, NULL) == SIGPIPE);
+		CHECK(!is_pending());
+	}
 	CHECK(sigprocmask(SIG_BLOCK, NULL, &mask) == 0);
 	for (int number = 1; number < NSIG; number++)
 		CHECK(sigismember(&mask, number) == sigismember(&mask_before, number));
@@ -141,17 +155,18 @@ static void write_to_broken(void *argument)
 
 static void try_each_kind(bool started, enum before before)
 {
-	for (int kind = 0; kind < KINDS; kind++) {
-		struct trial trial = { .kind = (enum kind)kind,
+	for (unsigned i = 0; i < KINDS * COUNT_OF(forgotten); i++) {
+		struct trial trial = { .forget = forgotten[i / KINDS],
+			               .kind = (enum kind)(i % KINDS),
 			               .started = started,
 			               .before = before };
 		struct child child;
 
 		temporary_name(trial.path);
 		in_child(&child, write_to_broken, &trial);
-		if (child.status)
-			fail_msg("kind %d: status %#x: %s", kind, (unsigned)child.status,
-			         child.text);
+		if (child.status || child.text[0])
+			fail_msg("kind %d, without %#x: status %#x: %s", (int)trial.kind,
+			         (unsigned)trial.forget, (unsigned)child.status, child.text);
 	}
 }
 

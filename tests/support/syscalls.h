@@ -19,4 +19,7 @@ uint64_t send_calls(void);
 uint64_t receive_calls(void);
 uint64_t event_calls(void);
 
+/* From now on the kernel knows none of these RWF_ flags, as far as the library sees. */
+void forget_rwf_flags(int flags);
+
 #endif
