@@ -2,8 +2,8 @@
 /* op.h - an operation from start to finish, and the cursor over its buffers.
  *
  * Life: the initiating function fills the operation and stamps it (object.c); the owner receives
- * it, queues it on its slot and has it served; whatever ends it calls sennit__op_finish, which
- * unlinks it and queues it as a handler; run, it forgets the operation before it calls the user.
+ * it, queues it on its slot and has it served; whatever ends it unlinks it and calls
+ * sennit__op_finish, which queues it as a handler; run, it is forgotten before the user is called.
  * From the receipt to the finish only the owner touches it, so its state is plain bytes.
  *
  * What comes later, and how it will use what is here:
@@ -13,19 +13,19 @@
  *     message, as slot->message is) to the owner, whose function finds the operation through the
  *     signal and calls sennit__object_end(slot, op, -ECANCELED), as cancel and close do.
  *     sennit__op_finish detaches the signal, and holds the result back while its message is in
- *   flight. Deadlines. deadline_ns_, timer_next_ and timer_prev_ are the wheel's. The driver's
- *     expire gets the operations that are due and ends them by sennit__object_end(slot, op,
- *   -ETIMEDOUT). Timers. A timer is an object (object.h): its waits are operations in the slot's
- *     first queue, its expiry is in the slot's last words; cancel, close and stamps work as for
- *   every object. Strands. An executor kind; a finished operation bound to one is handed over by
- *     sennit__submit, as it is now to another worker. Nothing here knows.
+ *     flight.
+ *   Deadlines. deadline_ns_, timer_next_ and timer_prev_ are the wheel's. The driver's expire gets
+ *     the operations that are due and ends them by sennit__object_end(slot, op, -ETIMEDOUT).
+ *   Timers. A timer is an object (object.h): its waits are operations in the slot's first queue,
+ *     its expiry is in the slot's last words; cancel, close and stamps work as for every object.
+ *   Strands. An executor kind; a finished operation bound to one is handed over by sennit__submit,
+ *     as it is now to another worker. Nothing here knows.
  *   Stealing. sennit__submit puts posts to the runtime's executor on worker->shared, which becomes
  *     a deque; operations are never stealable: they are queued on worker->pinned.
  *   io_uring. A backend (backend/backend.h): read and write fill a submission entry instead of
- *     trying the call, with {slot, generation} as its data; finish happens on the completion entry.
- *     sennit__object_end then only asks the kernel (flag ASKED, as for stream types with a cancel
- *     function), and the slot is freed when its last operation is finished, which is the case here
- *     already.
+ *     trying the call, with {slot, generation} as its data; the finish comes with the completion
+ *     entry. sennit__object_end then only asks the kernel (flag ASKED, as for stream types with a
+ *     cancel function); that a slot is freed with its last operation is so already.
  *   TLS. A stream type (stream_implement.h): its block starts lower operations on the owner, whose
  *     handlers arrive through the owner's queue; sennit_op_next shows it the writes it may gather.
  *   Simulation. A backend, and a set of functions behind sys/sys.h.

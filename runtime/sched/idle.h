@@ -8,8 +8,8 @@
  * To wake is to take PARKED out of the head: by a push over it, or, for what is given otherwise, by
  * a compare-and-swap to EMPTY after a full fence. Who took it calls the driver's wake, once; nobody
  * else ever does. So wakes are counted when the worker retracts, and a last time before it is
- * freed: PARKED taken by others, less wakes read, is what is owed,
- * and the descriptor that carries them is closed only when nothing is owed any more.
+ * freed: PARKED taken by others, less wakes read, is what is owed, and the descriptor that carries
+ * them is closed only when nothing is owed any more.
  *
  * Why nothing is lost: the worker stores PARKED, fences, loads X; the giver stores X, fences, loads
  * PARKED. Two full fences: at least one of them sees the other's store.
