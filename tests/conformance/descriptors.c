@@ -432,6 +432,28 @@ SCENARIO(C078_writing_into_a_pipe_without_a_reader_is_EPIPE)
 	finish(stage, flights, 2);
 }
 
+/* All that the kernel tells of it is an error: the pipe is as full as before. */
+SCENARIO(a_write_blocked_by_a_full_pipe_ends_with_EPIPE_when_the_reader_closes)
+{
+	struct sennit_descriptor in;
+	struct flight flights[2] = { 0 };
+	char *data = patterned(MEBIBYTE);
+	int fds[2];
+
+	raw_pipe(fds);
+	adopt(stage, &in, fds[1]);
+	START(stage, { WRITE, &in.stream, .data = data, .size = MEBIBYTE, .flight = &flights[0] },
+	      { WRITE, &in.stream, .data = data, .size = 1, .flight = &flights[1] });
+	PENDING(stage, &flights[0]);
+	raw_close(fds[0]);
+	wait_result(&flights[0].result);
+	assert_in_range(flights[0].result.bytes, 1, MEBIBYTE - 1);
+	EXPECT(&flights[0], -EPIPE, flights[0].result.bytes);
+	EXPECT(&flights[1], -EPIPE, 0);
+	finish(stage, flights, 2);
+	free(data);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -452,6 +474,7 @@ int main(void)
 		TEST(C073_reads_on_a_local_socket_are_served_in_order),
 		TEST(C074_data_on_a_pipe_is_read_before_its_end),
 		TEST(C078_writing_into_a_pipe_without_a_reader_is_EPIPE),
+		TEST(a_write_blocked_by_a_full_pipe_ends_with_EPIPE_when_the_reader_closes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

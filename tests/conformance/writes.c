@@ -89,6 +89,110 @@ SCENARIO(a_write_started_elsewhere_and_known_of_on_the_owner_goes_before_the_own
 	free(two.data);
 }
 
+/* The same within one handler, that was told of the other start in another way than by a post. */
+struct told {
+	struct sennit_task task;
+	struct sennit_executor *owner;
+	struct latch inside;
+	struct latch started;
+	struct latch done;
+	const struct start *then;
+};
+
+static void on_told(struct sennit_task *task, int error)
+{
+	struct told *told = CONTAINER_OF(task, struct told, task);
+
+	RECORD(error == 0);
+	latch_down(&told->inside);
+	latch_wait(&told->started);
+	start_here(told->then, told->owner);
+	latch_down(&told->done);
+}
+
+/* `first` is started elsewhere, `then` on the owner, which knows. */
+static void start_one_after_the_other(struct stage *stage, const struct start *first,
+                                      const struct start *then)
+{
+	struct told told = { .owner = stage->owner,
+		             .inside = LATCH(1),
+		             .started = LATCH(1),
+		             .done = LATCH(1),
+		             .then = then };
+
+	sennit_post(stage->owner, &told.task, on_told);
+	latch_wait(&told.inside);
+	start_all(stage, first, 1);
+	latch_down(&told.started);
+	latch_wait(&told.done);
+}
+
+SCENARIO(what_the_owner_starts_in_a_handler_goes_behind_what_it_knows_was_started_elsewhere)
+{
+	struct sennit_descriptor descriptor;
+	struct flight flights[4] = { 0 };
+	char data[2][3], received[9];
+	int peer;
+	struct sennit_stream *stream = &descriptor.stream;
+	const struct start starts[4] = {
+		{ WRITE, stream, .data = "first", .size = 5, .flight = &flights[0] },
+		{ WRITE, stream, .data = "then", .size = 4, .flight = &flights[1] },
+		{ READ, stream, .data = data[0], .size = 3, .flight = &flights[2] },
+		{ READ, stream, .data = data[1], .size = 3, .flight = &flights[3] },
+	};
+
+	if (stage->kind == THREAD_OWNER)
+		return; /* it cannot be elsewhere while it is in a handler */
+	peer = open_local(stage, &descriptor);
+	/* Twice: the first start of all is not as the others are. */
+	for (int round = 0; round < 2; round++) {
+		start_one_after_the_other(stage, &starts[0], &starts[1]);
+		raw_read(peer, received, 9);
+		assert_memory_equal(received, "firstthen", 9);
+		EXPECT(&flights[0], 0, 5);
+		EXPECT(&flights[1], 0, 4);
+		raw_write(peer, "onetwo", 6);
+		start_one_after_the_other(stage, &starts[2], &starts[3]);
+		EXPECT(&flights[2], 0, 3);
+		EXPECT(&flights[3], 0, 3);
+		assert_memory_equal(data[0], "one", 3);
+		assert_memory_equal(data[1], "two", 3);
+	}
+	raw_close(peer);
+	finish(stage, flights, 4);
+}
+
+/* Cancel and close by the owner reach what it knows was started elsewhere, and the other way. */
+SCENARIO(what_the_owner_cancels_in_a_handler_is_what_it_knows_was_started_elsewhere)
+{
+	struct sennit_descriptor descriptor;
+	struct flight flights[2] = { 0 };
+	char data[3];
+	int peer;
+	struct sennit_stream *stream = &descriptor.stream;
+	const struct start starts[] = {
+		{ READ, stream, .data = data, .size = 3, .flight = &flights[0] },
+		{ CANCEL, .stream = stream },
+		{ READ, stream, .data = data, .size = 3, .flight = &flights[1] },
+		{ CLOSE, .stream = stream },
+	};
+
+	if (stage->kind == THREAD_OWNER)
+		return;
+	peer = open_local(stage, &descriptor);
+	start_one_after_the_other(stage, &starts[0], &starts[1]);
+	EXPECT(&flights[0], -ECANCELED, 0);
+	/* Started on the owner after a cancel elsewhere: not meant by it. */
+	start_one_after_the_other(stage, &starts[1], &starts[2]);
+	PENDING(stage, &flights[1]);
+	start_one_after_the_other(stage, &starts[0], &starts[3]);
+	EXPECT(&flights[0], -ECANCELED, 0);
+	EXPECT(&flights[1], -ECANCELED, 0);
+	assert_int_equal(raw_drain(peer), 0);
+	raw_close(peer);
+	finish(stage, flights, 2);
+}
+
 /* S21. */
 SCENARIO(S21_a_write_some_alone_completes_short_and_says_how_short)
 {
@@ -379,6 +483,9 @@ int main(void)
 		TEST(S2_writes_that_block_half_way_still_go_out_whole_and_in_order),
 		TEST(
 		    a_write_started_elsewhere_and_known_of_on_the_owner_goes_before_the_owners_own),
+		TEST(
+		    what_the_owner_starts_in_a_handler_goes_behind_what_it_knows_was_started_elsewhere),
+		TEST(what_the_owner_cancels_in_a_handler_is_what_it_knows_was_started_elsewhere),
 		TEST(S21_a_write_some_alone_completes_short_and_says_how_short),
 		TEST(S21_a_write_some_cut_short_by_cancel_reports_what_is_out_as_success),
 		TEST(writes_with_cancels_between_them_end_so_that_only_the_last_goes_out),
