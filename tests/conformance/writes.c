@@ -67,7 +67,7 @@ static void write_second(void *argument)
 }
 
 /* Design, the life of an operation, 1: who has started first is first, whoever it is by then. */
-SCENARIO(a_write_started_elsewhere_and_known_of_on_the_owner_goes_before_the_owners_own)
+SCENARIO(a_write_started_elsewhere_goes_before_the_one_that_it_causes_on_the_owner)
 {
 	struct sennit_descriptor descriptor;
 	struct two_threads two = { .stage = stage, .stream = &descriptor.stream, .size = 1000 };
@@ -127,7 +127,7 @@ static void start_one_after_the_other(struct stage *stage, const struct start *f
 	latch_wait(&told.done);
 }
 
-SCENARIO(what_the_owner_starts_in_a_handler_goes_behind_what_it_knows_was_started_elsewhere)
+SCENARIO(what_the_owner_starts_goes_behind_what_it_knows_was_started_elsewhere)
 {
 	struct sennit_descriptor descriptor;
 	struct flight flights[4] = { 0 };
@@ -163,7 +163,7 @@ SCENARIO(what_the_owner_starts_in_a_handler_goes_behind_what_it_knows_was_starte
 }
 
 /* Cancel and close by the owner reach what it knows was started elsewhere, and the other way. */
-SCENARIO(what_the_owner_cancels_in_a_handler_is_what_it_knows_was_started_elsewhere)
+SCENARIO(what_the_owner_cancels_is_what_it_knows_was_started_elsewhere)
 {
 	struct sennit_descriptor descriptor;
 	struct flight flights[2] = { 0 };
@@ -481,11 +481,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(S2_writes_that_block_half_way_still_go_out_whole_and_in_order),
-		TEST(
-		    a_write_started_elsewhere_and_known_of_on_the_owner_goes_before_the_owners_own),
-		TEST(
-		    what_the_owner_starts_in_a_handler_goes_behind_what_it_knows_was_started_elsewhere),
-		TEST(what_the_owner_cancels_in_a_handler_is_what_it_knows_was_started_elsewhere),
+		TEST(a_write_started_elsewhere_goes_before_the_one_that_it_causes_on_the_owner),
+		TEST(what_the_owner_starts_goes_behind_what_it_knows_was_started_elsewhere),
+		TEST(what_the_owner_cancels_is_what_it_knows_was_started_elsewhere),
 		TEST(S21_a_write_some_alone_completes_short_and_says_how_short),
 		TEST(S21_a_write_some_cut_short_by_cancel_reports_what_is_out_as_success),
 		TEST(writes_with_cancels_between_them_end_so_that_only_the_last_goes_out),

@@ -175,7 +175,7 @@ static void a_reader_killed_in_the_middle_ends_writes_into_its_pipe(void **state
 		if (!started)
 			assert_int_equal(sennit_runtime_poll(stage.runtime), 0);
 		raw_read(victim.said, &byte, 1);
-		/* Full again: then what the kernel tells of the end is an error and nothing else. */
+		/* Full again: then what it tells of the end is an error, nothing else. */
 		if (!started)
 			assert_int_equal(sennit_runtime_poll(stage.runtime), 0);
 		wait_until_full(ends[0]);
