@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - the command line of a model test, its exploration and its report. */
+#include "tests/model/explorer/engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUTCOMES_MAX 256
+#define ENOUGH 10000000
+
+static struct {
+	const char *only;
+	const char *replay;
+	uint64_t random; /* executions; 0: search */
+	uint64_t seed;
+	uint64_t limit; /* executions; 0: as the scenario says */
+	bool preemptions_given;
+	int preemptions;
+} options = {.seed = 1};
+
+static const char *program;
+
+/* --- outcomes --------------------------------------------------------------------------------- */
+
+static char outcomes[OUTCOMES_MAX][16];
+static int outcome_count;
+
+void model_outcome(const char *format, ...)
+{
+	char text[16];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	TRACE("outcome %s", text);
+	for (int i = 0; i < outcome_count; i++)
+		if (!strcmp(outcomes[i], text))
+			return;
+	if (outcome_count == OUTCOMES_MAX)
+		engine_fail("more than %d outcomes", OUTCOMES_MAX);
+	strcpy(outcomes[outcome_count++], text);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static const char *outcomes_seen(void)
+{
+	static char text[OUTCOMES_MAX * 17];
+	size_t length = 0;
+
+	text[0] = '\0';
+	qsort(outcomes, (size_t)outcome_count, sizeof *outcomes, compare);
+	for (int i = 0; i < outcome_count; i++)
+		length += (size_t)sprintf(text + length, "%s%s", i ? " " : "", outcomes[i]);
+	return text;
+}
+
+/* --- sites ------------------------------------------------------------------------------------ */
+
+extern struct explorer_site __start_explorer_sites[] __attribute__((weak));
+extern struct explorer_site __stop_explorer_sites[] __attribute__((weak));
+
+/* Every operation on an atomic in the code under test: FILE:LINE OPERATION. */
+static void list_sites(void)
+{
+	for (const struct explorer_site *s = __start_explorer_sites; s < __stop_explorer_sites; s++)
+		printf("%s:%d %s %d\n", s->file, s->line, s->operation, s->order);
+}
+
+/* FILE:LINE=ORDER, as a number: the operations there obey that order from now on. */
+static bool mutate(const char *text)
+{
+	const char *equals = strchr(text, '=');
+	const char *colon = equals ? memrchr(text, ':', (size_t)(equals - text)) : NULL;
+	bool found = false;
+
+	if (!colon)
+		return false;
+	for (struct explorer_site *s = __start_explorer_sites; s < __stop_explorer_sites; s++)
+		if (s->line == atoi(colon + 1) && strlen(s->file) == (size_t)(colon - text) &&
+		    !strncmp(s->file, text, (size_t)(colon - text))) {
+			s->order = atoi(equals + 1);
+			found = true;
+		}
+	return found;
+}
+
+/* --- one scenario ----------------------------------------------------------------------------- */
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+struct report {
+	uint64_t executions;
+	uint64_t pruned;
+	bool complete;
+	bool failed;
+	double took_s;
+};
+
+/* Learns which places are shared by a few random executions, so that the search seldom begins
+ * again. True where one of them failed. */
+static bool learn(void)
+{
+	plain_forget_shared();
+	search_begin_random(1);
+	for (int i = 0; i < 100; i++) {
+		bool passed = engine_run();
+
+		search_next();
+		if (!passed)
+			return true;
+	}
+	return false;
+}
+
+static struct report explore(const struct model_scenario *scenario)
+{
+	uint64_t enough = scenario->enough ? scenario->enough : ENOUGH;
+	struct report report = {0};
+	double start = seconds();
+
+	if (options.limit)
+		enough = options.limit;
+	x.scenario = scenario;
+	x.preemptions = options.preemptions_given ? options.preemptions : scenario->preemptions;
+	outcome_count = 0;
+	report.failed = learn();
+	if (options.random) {
+		enough = options.random;
+		search_begin_random(options.seed);
+	} else {
+		search_begin();
+	}
+	while (!report.failed) {
+		report.failed = !engine_run();
+		report.executions += !x.pruned;
+		report.pruned += x.pruned;
+		if (report.failed)
+			break;
+		if (x.grown && !options.random)
+			report.executions = report.pruned = 0;
+		if (!search_next()) {
+			report.complete = true;
+			break;
+		}
+		if (report.executions + report.pruned >= enough)
+			break;
+	}
+	report.took_s = seconds() - start;
+	return report;
+}
+
+static const char *bound(void)
+{
+	static char text[48];
+
+	if (options.random)
+		snprintf(text, sizeof text, "random, seed %llu", (unsigned long long)options.seed);
+	else if (x.preemptions == MODEL_ALL)
+		strcpy(text, "all schedules");
+	else
+		snprintf(text, sizeof text, "%d preemptions", x.preemptions);
+	return text;
+}
+
+/* What is wrong with how the exploration ended, or NULL. */
+static const char *verdict(const struct model_scenario *scenario, const struct report *report)
+{
+	static char text[2 * sizeof x.text];
+
+	if (scenario->fails) {
+		if (report->failed && strstr(x.failure, scenario->fails))
+			return NULL;
+		snprintf(text, sizeof text, "should have failed with \"%s\", but %s%s",
+			 scenario->fails, report->failed ? "said " : "passed",
+			 report->failed ? x.failure : "");
+		return text;
+	}
+	if (report->failed)
+		return x.failure;
+	if (scenario->outcomes && strcmp(scenario->outcomes, outcomes_seen())) {
+		snprintf(text, sizeof text, "outcomes should be \"%s\" and are \"%s\"",
+			 scenario->outcomes, outcomes_seen());
+		return text;
+	}
+	return NULL;
+}
+
+static bool run_scenario(const struct model_scenario *scenario)
+{
+	struct report report;
+	const char *wrong;
+
+	printf("test: %s\n", scenario->name);
+	report = explore(scenario);
+	wrong = verdict(scenario, &report);
+	printf("explored: %s/%s: %llu executions, %llu cut short, %s, %s, %.1f s, %.0f a second\n",
+	       program, scenario->name, (unsigned long long)report.executions,
+	       (unsigned long long)report.pruned, bound(),
+	       report.failed ? "failed" : report.complete ? "complete" : "NOT complete",
+	       report.took_s,
+	       (double)(report.executions + report.pruned) / (report.took_s + 1e-9));
+	if (wrong) {
+		printf("failure: %s [\n%s\n]\n", scenario->name, wrong);
+		if (report.failed)
+			printf("to see it: tests/model/replay %s/%s:%s\n", program, scenario->name,
+			       search_string());
+	} else {
+		printf("success: %s\n", scenario->name);
+	}
+	fflush(stdout);
+	return !wrong;
+}
+
+/* --- replay ----------------------------------------------------------------------------------- */
+
+static int replay(const char *string)
+{
+	const char *colon = strchr(string, ':');
+
+	for (const struct model_scenario *s = model_scenarios; colon && s->name; s++) {
+		if (strlen(s->name) != (size_t)(colon - string) ||
+		    strncmp(s->name, string, (size_t)(colon - string)))
+			continue;
+		if (!search_begin_replay(colon + 1))
+			break;
+		x.scenario = s;
+		x.preemptions = MODEL_ALL;
+		trace_on = true;
+		if (!engine_run())
+			return 1;
+		printf("passed\n");
+		return 0;
+	}
+	fprintf(stderr, "%s: no scenario and choices: %s\n", program, string);
+	return 2;
+}
+
+/* --- command line ----------------------------------------------------------------------------- */
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: %s [--list] [--sites] [--scenario=NAME] [--preemptions=N|all]\n"
+		"  [--limit=EXECUTIONS] [--random=EXECUTIONS [--seed=N]]\n"
+		"  [--mutate=FILE:LINE=ORDER] [--replay=SCENARIO:CHOICES]\n",
+		program);
+	return 2;
+}
+
+static void on_crash(int signal)
+{
+	static char text[128];
+	int length = snprintf(text, sizeof text, "signal %d in the code under test; to see it: ",
+			      signal);
+	const char *string = search_string();
+	ssize_t ignored = write(STDOUT_FILENO, text, (size_t)length);
+
+	fflush(stdout);
+	ignored = write(STDOUT_FILENO, x.scenario ? x.scenario->name : "?",
+			strlen(x.scenario ? x.scenario->name : "?"));
+	ignored = write(STDOUT_FILENO, ":", 1);
+	ignored = write(STDOUT_FILENO, string, strlen(string));
+	ignored = write(STDOUT_FILENO, "\n", 1);
+	(void)ignored;
+	_exit(1);
+}
+
+static void catch_crashes(void)
+{
+	static char stack[65536];
+	const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+	const struct sigaction action = {.sa_handler = on_crash,
+					 .sa_flags = SA_ONSTACK | SA_RESETHAND};
+
+	sigaltstack(&alternate, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGFPE, &action, NULL);
+	sigaction(SIGABRT, &action, NULL);
+}
+
+/* One argument; -1 to go on, else the exit status. */
+static int read_option(const char *argument)
+{
+	const char *value = strchr(argument, '=');
+
+	value = value ? value + 1 : "";
+	if (!strcmp(argument, "--list")) {
+		for (const struct model_scenario *s = model_scenarios; s->name; s++)
+			puts(s->name);
+		return 0;
+	}
+	if (!strcmp(argument, "--sites")) {
+		list_sites();
+		return 0;
+	}
+	if (!strncmp(argument, "--scenario=", 11)) {
+		options.only = value;
+	} else if (!strncmp(argument, "--preemptions=", 14)) {
+		options.preemptions_given = true;
+		options.preemptions = strcmp(value, "all") ? atoi(value) : MODEL_ALL;
+	} else if (!strncmp(argument, "--limit=", 8)) {
+		options.limit = strtoull(value, NULL, 10);
+	} else if (!strncmp(argument, "--random=", 9)) {
+		options.random = strtoull(value, NULL, 10);
+	} else if (!strncmp(argument, "--seed=", 7)) {
+		options.seed = strtoull(value, NULL, 10);
+	} else if (!strncmp(argument, "--replay=", 9)) {
+		options.replay = value;
+	} else if (strncmp(argument, "--mutate=", 9) || !mutate(value)) {
+		return usage();
+	}
+	return -1;
+}
+
+int main(int count, char **arguments)
+{
+	bool passed = true;
+	bool any = false;
+
+	program = strrchr(arguments[0], '/') ? strrchr(arguments[0], '/') + 1 : arguments[0];
+	for (int i = 1; i < count; i++) {
+		int status = read_option(arguments[i]);
+
+		if (status >= 0)
+			return status;
+	}
+	plain_init();
+	catch_crashes();
+	if (options.replay)
+		return replay(options.replay);
+	for (const struct model_scenario *s = model_scenarios; s->name; s++)
+		if (!options.only || !strcmp(options.only, s->name)) {
+			passed = run_scenario(s) && passed;
+			any = true;
+		}
+	if (!any)
+		return usage();
+	return passed ? 0 : 1;
+}
