@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define LOW(word) ((uint32_t)(word))
-#define TAGGED(word, low) ((((word) >> 32) + 1) << 32 | (low))
+#define TAGS (1ull << SENNIT__SLAB_TAG_BITS)
+#define TAGGED(word, low) ((((word) >> 32) + 1) % TAGS << 32 | (low))
 
 /* The last index that a chunk table of this size can name. */
 #define LAST_INDEX ((uint32_t)((1ull << (SENNIT__SLAB_CHUNKS + SENNIT__SLAB_FIRST_BITS)) - \
