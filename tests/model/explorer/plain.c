@@ -12,6 +12,7 @@
  */
 #include "tests/model/explorer/engine.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -27,13 +28,9 @@ struct shadow {
 	clocks reads;
 	unsigned execution; /* what is here is of that one; else nothing is known */
 	int16_t written;
-	signed char writer; /* -1: none */
-	bool bytes;         /* bytes of the word have shadows of their own */
-};
-
-struct known {
-	struct location *location;
-	unsigned execution;
+	signed char writer;        /* -1: none */
+	bool bytes;                /* bytes of the word have shadows of their own */
+	struct location *location; /* of a word: the atomic that is there */
 };
 
 struct block {
@@ -44,49 +41,52 @@ struct block {
 	bool freed;
 };
 
-static char *region;
-static struct shadow *words;
-static struct shadow *bytes;
-static struct known *known;         /* of each word */
-static bool *shared;                /* of each word: several threads use the atomic there */
-static uint16_t *block_of;          /* of each line of the heap */
+/* At addresses of their own, always the same: constants for the compiler, and traces compare. */
+static char *const region = (char *)0x100000000000;
+static struct shadow *const words = (struct shadow *)0x110000000000;
+static struct shadow *const bytes = (struct shadow *)0x120000000000;
+/* of each word: several threads use the atomic there */
+static bool *const shared = (bool *)0x130000000000;
+/* of each line of the heap */
+static uint16_t *const block_of = (uint16_t *)0x140000000000;
+
 static struct block blocks[BLOCKS_MAX]; /* the first is none */
 static unsigned block_count;
+static struct block *recent; /* the block that was found last */
 static unsigned blocks_live;
 static size_t heap_used;
 
-static void *map(size_t size)
+static void map(void *address, size_t size)
 {
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
 
-	if (memory == MAP_FAILED) {
-		fprintf(stderr, "explorer: no memory\n");
-		__builtin_trap();
+	if (mmap(address, size, PROT_READ | PROT_WRITE, flags, -1, 0) != address) {
+		perror("explorer: no memory where it should be");
+		exit(1);
 	}
-	return memory;
 }
 
 void plain_init(void)
 {
-	region = map(REGION_SIZE);
-	words = map(REGION_SIZE / 4 * sizeof *words);
-	bytes = map(REGION_SIZE * sizeof *bytes);
-	known = map(REGION_SIZE / 4 * sizeof *known);
-	shared = map(REGION_SIZE / 4);
-	block_of = map(HEAP_SIZE / LINE * sizeof *block_of);
+	map(region, REGION_SIZE);
+	map(words, REGION_SIZE / 4 * sizeof *words);
+	map(bytes, REGION_SIZE * sizeof *bytes);
+	map(shared, REGION_SIZE / 4);
+	map(block_of, HEAP_SIZE / LINE * sizeof *block_of);
 }
 
 void plain_reset(void)
 {
 	block_count = 1;
+	recent = blocks;
 	blocks_live = 0;
 	heap_used = 0;
 }
 
 void plain_forget_shared(void)
 {
-	memset(shared, 0, REGION_SIZE / 4);
+	/* untouched pages read as zero again */
+	madvise(shared, REGION_SIZE / 4, MADV_DONTNEED);
 }
 
 void *plain_stack(int thread, size_t *size)
@@ -112,18 +112,31 @@ static void need_inside(const void *address)
 			    (void *)(uintptr_t)address);
 }
 
+static inline void refresh(struct shadow *s)
+{
+	if (s->execution == x.execution)
+		return;
+	*s = (struct shadow){.execution = x.execution, .writer = -1};
+}
+
+/* What is known of a word in this execution. */
+static inline struct shadow *shadow_of(const void *address)
+{
+	struct shadow *s = &words[word_of(address)];
+
+	refresh(s);
+	return s;
+}
+
 struct location *plain_location(const void *address)
 {
-	const struct known *k;
-
 	need_inside(address);
-	k = &known[word_of(address)];
-	return k->execution == x.execution ? k->location : NULL;
+	return shadow_of(address)->location;
 }
 
 void plain_set_location(const void *address, struct location *location)
 {
-	known[word_of(address)] = (struct known){location, x.execution};
+	shadow_of(address)->location = location;
 }
 
 bool plain_shared(const struct location *location)
@@ -174,22 +187,31 @@ static const char *describe(const struct block *b)
 	return text;
 }
 
-/* Sees to it that an access lies in a block that is there. */
-static void check_block(const void *address, size_t size, const void *pc)
+/* Finds the block that an access is to. */
+static __attribute__((noinline)) void find_block(const void *address, size_t size, const void *pc)
 {
 	size_t offset = (size_t)((const char *)address - region);
-	struct block *b;
+	struct block *b = block_at(offset);
 
-	if (offset < STACKS_SIZE)
-		return;
-	b = block_at(offset);
 	if (!b || offset < b->start || offset + size > b->start + b->size)
 		engine_fail("%zu bytes outside any block: %s, by %s", size, plain_name(address),
 			    trace_pc(pc));
 	if (b->freed)
 		engine_fail("use after free: %s of %s, by %s", plain_name(address), describe(b),
 			    trace_pc(pc));
-	b->accessed[x.self] = (int16_t)engine_self()->clock;
+	recent = b;
+}
+
+/* Sees to it that an access lies in a block that is there. */
+static inline void check_block(const void *address, size_t size, const void *pc)
+{
+	size_t offset = (size_t)((const char *)address - region);
+
+	if (offset < STACKS_SIZE)
+		return;
+	if (offset < recent->start || offset + size > recent->start + recent->size || recent->freed)
+		find_block(address, size, pc);
+	recent->accessed[x.self] = (int16_t)engine_self()->clock;
 }
 
 void *plain_allocate(size_t size, size_t alignment, bool zero, const void *pc)
@@ -252,13 +274,6 @@ static void race(const void *address, bool write, const char *with, const void *
 		    plain_name(address), trace_pc(pc), with);
 }
 
-static inline void refresh(struct shadow *s)
-{
-	if (s->execution == x.execution)
-		return;
-	*s = (struct shadow){.execution = x.execution, .writer = -1};
-}
-
 /* Whether an access is ordered after what the shadow knows of. */
 static inline void check(const struct shadow *s, const void *address, bool write, const void *pc)
 {
@@ -283,62 +298,93 @@ static inline void record(struct shadow *s, bool write)
 
 /* A plain access to an atomic: it must be ordered with all others, and after a write its history
  * begins anew. */
-static void check_known(size_t word, const void *address, bool write, const void *pc)
+static __attribute__((noinline)) void check_location(struct shadow *s, const void *address,
+						     bool write, const void *pc)
 {
-	const struct location *l = known[word].location;
+	const struct location *l = s->location;
 
 	if (!x.alone && !clocks_all_reached(write ? l->accessed : l->changed,
 					    engine_self()->now.order))
 		race(address, write, "another thread's atomic access", pc);
 	if (write)
-		known[word].execution = 0;
+		s->location = NULL;
 }
 
-static void look(const void *address, bool write, bool atomic, size_t first, size_t count,
-		 const void *pc)
+/* An access to a part of a word, or to one whose parts were accessed by themselves. */
+static __attribute__((noinline)) void look_at_bytes(struct shadow *s, const void *address,
+						    size_t count, bool write, bool atomic,
+						    const void *pc)
 {
-	size_t word = first / 4;
-	struct shadow *s = &words[word];
+	struct shadow *byte = &bytes[(const char *)address - region];
 
-	if (!atomic && known[word].execution == x.execution)
-		check_known(word, address, write, pc);
-	if (x.alone)
-		return;
-	refresh(s);
-	check(s, address, write, pc);
 	if (count < 4)
 		s->bytes = true;
-	else if (!atomic)
-		record(s, write);
-	for (size_t i = first; s->bytes && i < first + count; i++) {
-		refresh(&bytes[i]);
-		check(&bytes[i], address, write, pc);
+	for (size_t i = 0; i < count; i++) {
+		refresh(&byte[i]);
+		check(&byte[i], address, write, pc);
 		if (count < 4 && !atomic)
-			record(&bytes[i], write);
+			record(&byte[i], write);
 	}
 }
 
-static inline void visit(const void *address, size_t size, bool write, bool atomic, const void *pc)
+/* An access to a word, or a part of one. */
+static inline __attribute__((always_inline)) void look(const void *address, size_t count,
+						       bool write, bool atomic, const void *pc)
 {
-	size_t offset = (size_t)((const char *)address - region);
-	size_t end = offset + size;
+	struct shadow *s = shadow_of(address);
 
+	if (s->location && !atomic)
+		check_location(s, address, write, pc);
+	if (x.alone)
+		return;
+	if (s->writer == x.self && s->written == engine_self()->clock && !write && !s->bytes)
+		return; /* it has just written this itself */
+	check(s, address, write, pc);
+	if (count < 4 || s->bytes)
+		look_at_bytes(s, address, count, write, atomic, pc);
+	if (count == 4 && !atomic)
+		record(s, write);
+}
+
+/* An access of any size at any place. */
+static __attribute__((noinline)) void look_at_all(const char *address, size_t size, bool write,
+						  bool atomic, const void *pc)
+{
+	const char *end = address + size;
+
+	while (address < end) {
+		size_t count = 4 - (uintptr_t)address % 4;
+
+		if (count > (size_t)(end - address))
+			count = (size_t)(end - address);
+		look(address, count, write, atomic, pc);
+		address += count;
+	}
+}
+
+static __attribute__((noinline)) void outside(const void *address, const void *pc)
+{
+	if ((uintptr_t)address < 4096)
+		engine_fail("access to address %p by %s", (void *)(uintptr_t)address, trace_pc(pc));
+}
+
+static inline __attribute__((always_inline)) void visit(const void *address, size_t size,
+							bool write, bool atomic, const void *pc)
+{
 	if (!inside(address)) {
-		if ((uintptr_t)address < 4096)
-			engine_fail("access to address %p by %s", (void *)(uintptr_t)address,
-				    trace_pc(pc));
+		outside(address, pc);
 		return;
 	}
 	check_block(address, size, pc);
 	if (trace_on && !atomic)
 		trace_access(address, (unsigned)size, write, pc);
-	while (offset < end) {
-		size_t count = 4 - offset % 4;
-
-		if (count > end - offset)
-			count = end - offset;
-		look(region + offset, write, atomic, offset, count, pc);
-		offset += count;
+	if ((uintptr_t)address % 4 == 0 && size == 4) {
+		look(address, 4, write, atomic, pc);
+	} else if ((uintptr_t)address % 4 == 0 && size == 8) {
+		look(address, 4, write, atomic, pc);
+		look((const char *)address + 4, 4, write, atomic, pc);
+	} else {
+		look_at_all(address, size, write, atomic, pc);
 	}
 }
 
