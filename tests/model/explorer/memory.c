@@ -381,16 +381,17 @@ static bool woken(void *thread)
 }
 
 /* The kernel compares under a lock that wakers take too, so it sees what they have seen; the caller
- * learns nothing by it. */
+ * learns nothing by it but that it cannot read anything older there: it is the same place. */
 void memory_futex_wait(void *address, uint32_t value, bool timed)
 {
 	struct thread *t = engine_self();
 	struct location *l = at(address, 4, false, __builtin_return_address(0));
 	struct location *waiters = waiters_of(l);
-	const struct store *s;
+	struct store *s;
 
 	memory_visit(l, waiters, false, "futex_wait");
 	s = choose(l, clocks_join(t->now.view, waiters->woken), NULL);
+	see(s);
 	TRACE("futex_wait %s: %#x expected, %#llx found", plain_name(address), value,
 	      (unsigned long long)s->value);
 	if (s->value == value) {
