@@ -7,8 +7,8 @@
  * race, whichever came first. Accesses narrower than a word have shadows of their own for each
  * byte, so neighbours in one word do not disturb each other.
  *
- * Blocks are never used again within an execution, so what was freed stays known as such; freeing
- * counts as a write to all of a block.
+ * Blocks are never used again within an execution, so what was freed stays known as such.
+ * Allocating and freeing count as writes to all of a block: real memory was somebody else's before.
  */
 #include "tests/model/explorer/engine.h"
 
@@ -38,6 +38,8 @@ struct block {
 	size_t start;    /* in the region */
 	size_t size;
 	const void *allocated; /* by which instruction */
+	int allocator;         /* which thread, and its clock then */
+	int16_t since;
 	bool freed;
 };
 
@@ -199,6 +201,9 @@ static __attribute__((noinline)) void find_block(const void *address, size_t siz
 	if (b->freed)
 		engine_fail("use after free: %s of %s, by %s", plain_name(address), describe(b),
 			    trace_pc(pc));
+	if (b->since > engine_self()->now.order[b->allocator] && x.races)
+		engine_fail("data race: %s of %s, not ordered after that, by %s",
+			    plain_name(address), describe(b), trace_pc(pc));
 	recent = b;
 }
 
@@ -209,7 +214,8 @@ static inline void check_block(const void *address, size_t size, const void *pc)
 
 	if (offset < STACKS_SIZE)
 		return;
-	if (offset < recent->start || offset + size > recent->start + recent->size || recent->freed)
+	if (offset < recent->start || offset + size > recent->start + recent->size ||
+	    recent->freed || !recent->accessed[x.self])
 		find_block(address, size, pc);
 	recent->accessed[x.self] = (int16_t)engine_self()->clock;
 }
@@ -224,7 +230,12 @@ void *plain_allocate(size_t size, size_t alignment, bool zero, const void *pc)
 	start = STACKS_SIZE + ((heap_used + alignment - 1) & ~(alignment - 1));
 	if (block_count + 1 == BLOCKS_MAX || start + size + 2 * LINE > REGION_SIZE)
 		engine_fail("the execution has used up its memory");
-	*b = (struct block){.start = start, .size = size, .allocated = pc};
+	*b = (struct block){.start = start,
+			    .size = size,
+			    .allocated = pc,
+			    .allocator = x.self,
+			    .since = (int16_t)engine_self()->clock};
+	b->accessed[x.self] = b->since;
 	for (size_t at = heap_used / LINE; at <= (start - STACKS_SIZE + size) / LINE; at++)
 		block_of[at] = (uint16_t)(at < (start - STACKS_SIZE) / LINE ? 0 : block_count);
 	/* a line between two that belongs to neither */
