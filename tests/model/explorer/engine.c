@@ -263,6 +263,11 @@ bool engine_run(void)
 
 /* --- what models call ------------------------------------------------------------------------- */
 
+const void *model_argument(void)
+{
+	return x.scenario->argument;
+}
+
 void model_thread(void (*function)(void *), void *argument)
 {
 	engine_spawn(function, argument);

@@ -38,10 +38,14 @@ struct model_scenario {
 	const char *outcomes;
 	/* executions after which an exploration that is not complete may stop; 0: 10^7 */
 	uint64_t enough;
+	/* for run, where several scenarios share it: model_argument */
+	const void *argument;
 };
 
 /* Ends with an entry without a name. */
 extern const struct model_scenario model_scenarios[];
+
+const void *model_argument(void);
 
 /* --- threads ---------------------------------------------------------------------------------- */
 
