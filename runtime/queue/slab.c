@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* slab.c - the protocol is in slab.h. Checked by tests/unit/slab.c, tests/stress/slab.c */
+/* slab.c - the protocol is in slab.h. Checked by tests/unit/slab.c, tests/stress/slab.c,
+ * tests/model/slab.c, tests/model/slab_narrow.c
+ */
 #include "runtime/queue/slab.h"
 
 #include "runtime/base/misuse.h"
@@ -53,7 +55,8 @@ static bool provide(struct sennit__slab *slab, unsigned k)
 	void *none = NULL;
 	void *chunk;
 
-	if (sennit__load_acquire_ptr(&slab->chunk[k])) /* P2 */
+	/* relaxed: only whether it is there; at() acquires it */
+	if (sennit__load_relaxed_ptr(&slab->chunk[k]))
 		return true;
 	chunk = aligned_alloc(slab->cell_size < 64 ? 64 : slab->cell_size, size);
 	if (!chunk)

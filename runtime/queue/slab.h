@@ -16,8 +16,8 @@
  * Progress    get, put: lock-free, but for an allocation when a chunk is used up. at: wait-free.
  * Orders      P1  put free (release)  with  get free (acquire): what the last user left in the
  *                 cell, and its link.
- *             P2  install chunk (release)  with  at, provide (acquire): the chunk's memory.
- * Checked by  tests/unit/slab.c, tests/stress/slab.c
+ *             P2  install chunk (release)  with  at (acquire): the chunk's memory.
+ * Checked by  tests/unit/slab.c, tests/stress/slab.c, tests/model/slab.c, tests/model/slab_narrow.c
  */
 #ifndef SENNIT_RUNTIME_QUEUE_SLAB_H
 #define SENNIT_RUNTIME_QUEUE_SLAB_H
