@@ -138,8 +138,8 @@ static struct report explore(const struct model_scenario *scenario)
 		enough = options.limit;
 	x.scenario = scenario;
 	x.preemptions = options.preemptions_given ? options.preemptions : scenario->preemptions;
-	outcome_count = 0;
 	report.failed = learn();
+	outcome_count = 0;
 	if (options.random) {
 		enough = options.random;
 		search_begin_random(options.seed);
