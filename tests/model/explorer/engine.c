@@ -229,7 +229,7 @@ void engine_await(int thread)
 	message_join(&self->now, &other->now);
 }
 
-static void run_scenario(void *unused)
+static void run_first(void *unused)
 {
 	(void)unused;
 	x.scenario->run();
@@ -252,7 +252,7 @@ bool engine_run(void)
 	plain_reset();
 	memory_reset();
 	search_start();
-	make_thread(run_scenario, NULL)->state = READY;
+	make_thread(run_first, NULL)->state = READY;
 	x.threads[0].now.order[0] = x.threads[0].now.view[0] = 1;
 	memcpy(locals.here, x.threads[0].locals, locals.size);
 	x.inside = true;
