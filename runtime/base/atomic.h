@@ -10,7 +10,8 @@
  *   explorer.
  *
  *   load_relaxed   load_acquire   store_relaxed   store_release
- *   exchange_acquire              the new value is not published to anyone (a drain)
+ *   exchange_acquire              the new value publishes nothing
+ *   exchange_acq_rel
  *   cas_relaxed / cas_release / cas_acquire / cas_acq_rel (atomic, &expected, desired) -> bool
  *                                 strong; where it fails, `expected` is what was found, read
  *   relaxed fetch_add_relaxed / fetch_add_acq_rel

@@ -24,6 +24,10 @@
 	{                                                                                          \
 		return __atomic_exchange_n(&a->value, v, __ATOMIC_ACQUIRE);                        \
 	}                                                                                          \
+	static inline T sennit__exchange_acq_rel_##F(struct sennit__atomic_##F *a, T v)            \
+	{                                                                                          \
+		return __atomic_exchange_n(&a->value, v, __ATOMIC_ACQ_REL);                        \
+	}                                                                                          \
 	static inline bool sennit__cas_relaxed_##F(struct sennit__atomic_##F *a, T *expected, T v) \
 	{                                                                                          \
 		return __atomic_compare_exchange_n(&a->value, expected, v, false,                  \

@@ -35,6 +35,11 @@
 		ck_pr_fence_acquire();                                                             \
 		return old;                                                                        \
 	}                                                                                          \
+	static inline T sennit__exchange_acq_rel_##F(struct sennit__atomic_##F *a, T v)            \
+	{                                                                                          \
+		ck_pr_fence_release();                                                             \
+		return sennit__exchange_acquire_##F(a, v);                                         \
+	}                                                                                          \
 	static inline bool sennit__cas_relaxed_##F(struct sennit__atomic_##F *a, T *expected, T v) \
 	{                                                                                          \
 		return ck_pr_cas_##CK##_value(&a->value, *expected, v, expected);                  \

@@ -27,7 +27,8 @@ bool sennit__inbox_push(struct sennit__inbox *inbox, struct sennit_task *task)
 enum sennit__drained sennit__inbox_drain(struct sennit__inbox *inbox, struct sennit__queue *into,
 					 uint64_t *count)
 {
-	struct sennit_task *task = sennit__exchange_acquire_ptr(&inbox->head, NULL); /* P1, P2 */
+	/* P1, P2, P3 */
+	struct sennit_task *task = sennit__exchange_acq_rel_ptr(&inbox->head, NULL);
 	struct sennit_task *oldest = NULL;
 	struct sennit_task *newest = task;
 	uint64_t taken = 0;
@@ -71,7 +72,7 @@ bool sennit__inbox_parked(const struct sennit__inbox *inbox)
 
 bool sennit__inbox_vacant(const struct sennit__inbox *inbox)
 {
-	const void *head = sennit__load_acquire_ptr(&inbox->head); /* P2 */
+	const void *head = sennit__load_acquire_ptr(&inbox->head); /* P2, P3 */
 
 	return !head || head == PARKED;
 }

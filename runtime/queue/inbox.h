@@ -20,6 +20,8 @@
  * Orders      P1  push head (release)  with  drain head (acquire): what the task holds.
  *             P2  announce, take_parked (acq_rel) with each other and with push: the idle protocol,
  *                 which adds its own full fences.
+ *             P3  drain (release)  with  vacant (acquire): who finds a list empty knows of its
+ *                 drainer what that one had done before: that it does not sleep (sched/work.h).
  *             No ABA: nothing is ever popped singly, and a push only links to what it replaces.
  * Invariant   only the owner stores PARKED; a list never contains it.
  * Checked by  tests/unit/inbox.c, tests/stress/post.c

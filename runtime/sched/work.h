@@ -16,7 +16,8 @@
  * 2. For ended only grows, so the sum of 1 is at most what had ended by then, and begun only grows,
  * so the sum of 3 is at least what had begun: where they are equal, all that was begun had ended. A
  * node that was still on its way was in an inject list, which 2 would have seen, or in an inbox,
- * whose worker 3 would not have found parked, or had been taken since, and its begun was counted.
+ * whose worker 3 would not have found parked, or had been taken since, and its begun was counted
+ * (what 2 found empty tells that its taker was awake then: inbox.P3).
  * Each unit that is passed on is pushed before it is ended, so it is never in neither place. And a
  * worker that is found PARKED but has been woken, and begins and ends units that it has not
  * published, had an open one when it fell asleep, whose end is not published either: a worker's

@@ -90,6 +90,15 @@ void explorer_fence(const struct explorer_site *site);
 	((void *)(uintptr_t)explorer_exchange(&(A)->value, sizeof(void *), (uintptr_t)(V),         \
 					      EXPLORER_SITE("exchange_acquire_ptr", ACQUIRE)))
 
+#define sennit__exchange_acq_rel_u32(A, V)                                                         \
+	((uint32_t)explorer_exchange(&(A)->value, 4, V,                                            \
+				     EXPLORER_SITE("exchange_acq_rel_u32", ACQ_REL)))
+#define sennit__exchange_acq_rel_u64(A, V)                                                         \
+	explorer_exchange(&(A)->value, 8, V, EXPLORER_SITE("exchange_acq_rel_u64", ACQ_REL))
+#define sennit__exchange_acq_rel_ptr(A, V)                                                         \
+	((void *)(uintptr_t)explorer_exchange(&(A)->value, sizeof(void *), (uintptr_t)(V),         \
+					      EXPLORER_SITE("exchange_acq_rel_ptr", ACQ_REL)))
+
 #define sennit__cas_relaxed_u32(A, E, V) EXPLORER_CAS(A, uint32_t, E, V, "cas_relaxed_u32", RELAXED)
 #define sennit__cas_relaxed_u64(A, E, V) EXPLORER_CAS(A, uint64_t, E, V, "cas_relaxed_u64", RELAXED)
 #define sennit__cas_relaxed_ptr(A, E, V)                                                           \
