@@ -217,7 +217,7 @@ void plain_init(void);
 void plain_reset(void);
 /* The atomic that is known at an address, or NULL; and makes it known. */
 struct location *plain_location(const void *address);
-void plain_set_location(const void *address, struct location *location);
+void plain_set_location(struct location *location);
 /* Whether the place was found to be shared in any execution of this scenario; and says so. */
 bool plain_shared(const struct location *location);
 void plain_share(const struct location *location);

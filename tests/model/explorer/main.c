@@ -208,6 +208,15 @@ static const char *verdict(const struct model_scenario *scenario, const struct r
 	return NULL;
 }
 
+/* Whether the choices of an execution that failed lead there again. */
+static bool fails_again(void)
+{
+	static char text[sizeof x.text];
+
+	strcpy(text, x.failure);
+	return search_begin_replay(search_string()) && !engine_run() && !strcmp(text, x.failure);
+}
+
 static bool run_scenario(const struct model_scenario *scenario)
 {
 	struct report report;
@@ -216,6 +225,8 @@ static bool run_scenario(const struct model_scenario *scenario)
 	printf("test: %s\n", scenario->name);
 	report = explore(scenario);
 	wrong = verdict(scenario, &report);
+	if (!wrong && report.failed && !fails_again())
+		wrong = "it failed as it should, but its choices do not lead there again";
 	printf("explored: %s/%s: %llu executions, %llu cut short, %s, %s, %.1f s, %.0f a second\n",
 	       program, scenario->name, (unsigned long long)report.executions,
 	       (unsigned long long)report.pruned, bound(),

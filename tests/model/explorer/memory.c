@@ -86,8 +86,10 @@ static struct location *at(const void *address, unsigned size, bool change, cons
 		memset(&s->seen, 0, sizeof s->seen);
 		memset(&s->message, 0, sizeof s->message);
 		s->thread = -1;
-		plain_set_location(address, l);
+		plain_set_location(l);
 	}
+	if (l->address != address || l->size != (int)size)
+		engine_fail("atomics overlap: %s", plain_name(address));
 	return l;
 }
 
@@ -106,19 +108,34 @@ static bool is_shared(struct location *l, bool change)
 	return plain_shared(l);
 }
 
+/* Plain accesses that come from here on, while the thread still waits, meet this one as well. */
+static void mark(struct location *l, bool change)
+{
+	l->accessed[x.self] = (int16_t)engine_self()->clock;
+	if (change)
+		l->changed[x.self] = (int16_t)engine_self()->clock;
+}
+
 void memory_visit(struct location *on, struct location *too, bool change, const char *what)
 {
 	const struct pending pending = {.on = {on, too}, .what = what};
 
+	mark(on, change);
+	if (too)
+		mark(too, change);
 	if (!x.alone) {
 		bool shared = is_shared(on, change) | (too && is_shared(too, change));
 
 		if (shared || x.mode != SEARCH)
 			engine_announce(&pending);
 	}
-	on->accessed[x.self] = (int16_t)engine_self()->clock;
-	if (change)
-		on->changed[x.self] = (int16_t)engine_self()->clock;
+}
+
+/* The place after memory_visit: where races are let pass, a plain write may have begun its history
+ * anew while the thread waited. */
+static struct location *visited(struct location *l)
+{
+	return x.races ? l : at(l->address, (unsigned)l->size, false, NULL);
 }
 
 /* --- loads and stores ------------------------------------------------------------------------- */
@@ -206,6 +223,7 @@ uint64_t explorer_load(const void *address, unsigned size, const struct explorer
 	struct store *s;
 
 	memory_visit(l, NULL, false, site->operation);
+	l = visited(l);
 	s = choose(l, engine_self()->now.view, NULL);
 	see(s);
 	remember_read(l, s);
@@ -221,6 +239,7 @@ void explorer_store(void *address, unsigned size, uint64_t value, const struct e
 	struct location *l = at(address, size, true, __builtin_return_address(0));
 
 	memory_visit(l, NULL, true, site->operation);
+	l = visited(l);
 	append(l, value, NULL, site);
 	TRACE("%s %s = %#llx  %s", site->operation, plain_name(address),
 	      (unsigned long long)l->newest->value, trace_site(site));
@@ -247,6 +266,7 @@ uint64_t explorer_exchange(void *address, unsigned size, uint64_t value,
 	uint64_t old;
 
 	memory_visit(l, NULL, true, site->operation);
+	l = visited(l);
 	old = l->newest->value;
 	modify(l, value, site);
 	engine_tick();
@@ -260,6 +280,7 @@ uint64_t explorer_add(void *address, unsigned size, uint64_t value,
 	uint64_t old;
 
 	memory_visit(l, NULL, true, site->operation);
+	l = visited(l);
 	old = l->newest->value;
 	modify(l, old + value, site);
 	engine_tick();
@@ -274,6 +295,7 @@ bool explorer_cas(void *address, unsigned size, uint64_t *expected, uint64_t des
 	bool done;
 
 	memory_visit(l, NULL, true, site->operation);
+	l = visited(l);
 	s = choose(l, engine_self()->now.view, expected);
 	done = s->value == *expected;
 	if (done) {
@@ -300,16 +322,17 @@ bool explorer_cas_pair(void *address, uint64_t expected[2], const uint64_t desir
 	bool done;
 
 	memory_visit(l, m, true, site->operation);
+	l = visited(l);
+	m = visited(m);
 	done = l->newest->value == expected[0] && m->newest->value == expected[1];
-	if (done) {
-		modify(l, desired[0], site);
-		modify(m, desired[1], site);
-	} else {
-		see(l->newest);
-		see(m->newest);
+	if (!done) {
 		expected[0] = l->newest->value;
 		expected[1] = m->newest->value;
 	}
+	/* where it fails it stores what it found, as the instruction does: both words at once are
+	 * always the newest, so what else is done there comes before it or after it */
+	modify(l, done ? desired[0] : expected[0], site);
+	modify(m, done ? desired[1] : expected[1], site);
 	engine_tick();
 	return done;
 }
@@ -345,16 +368,12 @@ static bool overwritten(void *thread)
 	return false;
 }
 
-void model_yield(void)
+/* What the thread has read and is out of date by now it does not read again: memory gets there in
+ * the end. */
+static void catch_up(struct thread *t)
 {
-	struct thread *t = engine_self();
 	const int most = (int)(sizeof t->read / sizeof *t->read);
 
-	TRACE("yields");
-	engine_announce(&(struct pending){.ready = overwritten,
-					  .argument = t,
-					  .what = "waits for what it has read to change"});
-	/* what was read is out of date by now: memory gets there in the end */
 	for (int i = 0; i < t->reads && i < most; i++) {
 		struct store *s = t->read[i].location->newest;
 
@@ -364,6 +383,17 @@ void model_yield(void)
 			see(s);
 	}
 	t->reads = 0;
+}
+
+void model_yield(void)
+{
+	struct thread *t = engine_self();
+
+	TRACE("yields");
+	engine_announce(&(struct pending){.ready = overwritten,
+					  .argument = t,
+					  .what = "waits for what it has read to change"});
+	catch_up(t);
 }
 
 static struct location *waiters_of(struct location *l)
@@ -392,6 +422,7 @@ void memory_futex_wait(void *address, uint32_t value, bool timed)
 	memory_visit(l, waiters, false, "futex_wait");
 	s = choose(l, clocks_join(t->now.view, waiters->woken), NULL);
 	see(s);
+	remember_read(l, s);
 	TRACE("futex_wait %s: %#x expected, %#llx found", plain_name(address), value,
 	      (unsigned long long)s->value);
 	if (s->value == value) {
@@ -404,6 +435,8 @@ void memory_futex_wait(void *address, uint32_t value, bool timed)
 						  .argument = t,
 						  .timed = timed,
 						  .what = "sleeps on a futex"});
+	if (t->sleeps)
+		catch_up(t); /* its time is over */
 	t->sleeps = NULL;
 }
 

@@ -136,9 +136,15 @@ struct location *plain_location(const void *address)
 	return shadow_of(address)->location;
 }
 
-void plain_set_location(const void *address, struct location *location)
+static void set_location(const struct location *l, struct location *to)
 {
-	shadow_of(address)->location = location;
+	for (int i = 0; i < l->size; i += 4)
+		shadow_of(l->address + i)->location = to;
+}
+
+void plain_set_location(struct location *location)
+{
+	set_location(location, location);
 }
 
 bool plain_shared(const struct location *location)
@@ -312,13 +318,15 @@ static inline void record(struct shadow *s, bool write)
 static __attribute__((noinline)) void check_location(struct shadow *s, const void *address,
 						     bool write, const void *pc)
 {
-	const struct location *l = s->location;
+	struct location *l = s->location;
 
 	if (!x.alone && !clocks_all_reached(write ? l->accessed : l->changed,
 					    engine_self()->now.order))
 		race(address, write, "another thread's atomic access", pc);
-	if (write)
-		s->location = NULL;
+	if (write) {
+		set_location(l, NULL);
+		l->version++;
+	}
 }
 
 /* An access to a part of a word, or to one whose parts were accessed by themselves. */

@@ -28,7 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_MAX_LENGTH 20000
+/* of a thread and of a store for each operation that is allowed */
+#define PATH_MAX_LENGTH 40000
 
 struct choice {
 	bool of_store;
