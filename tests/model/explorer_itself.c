@@ -233,12 +233,33 @@ static void count_pair(struct world *w)
 	w->r[found[0] == 1] = (uint32_t)found[1];
 }
 
+static void count_pair_twice(struct world *w)
+{
+	uint64_t found[2] = {0, 0};
+
+	model_assert(cas_pair(w, found, 1, 2));
+	found[0] = 1;
+	found[1] = 2;
+	model_assert(cas_pair(w, found, 2, 4));
+}
+
 static void cas_pair_that_fails(struct world *w)
 {
 	uint64_t found[2] = {9, 9};
 
 	model_assert(!cas_pair(w, found, 1, 1));
 	w->r[0] = (uint32_t)found[0];
+}
+
+static uint64_t load_of_pair(struct world *w, int number)
+{
+	return explorer_load(&w->pair[number], 8, EXPLORER_SITE("load", RELAXED));
+}
+
+static void load_pair(struct world *w)
+{
+	w->r[0] = (uint32_t)load_of_pair(w, 1);
+	w->r[1] = (uint32_t)load_of_pair(w, 0);
 }
 
 static void store_in_pair(struct world *w)
@@ -473,6 +494,8 @@ const struct model_scenario model_scenarios[] = {
 
 	/* pairs */
 	{PASSES(two_pairs_are_counted, "02", count_pair, count_pair)},
+	{PASSES(no_half_of_a_pair_is_read_older_than_the_other, "00 01 02 21 22 42",
+		count_pair_twice, load_pair)},
 	{PASSES(a_cas_of_a_pair_that_fails_comes_first_or_second, "00 10", cas_pair_that_fails,
 		store_in_pair)},
 	{PASSES(a_store_comes_first_or_second, "00 10", store_in_pair, cas_pair_that_fails)},

@@ -71,6 +71,7 @@ struct store {
 	clocks seen; /* when each thread saw it first: its clock then, or NEVER */
 	struct message message;
 	struct store *older;
+	struct store *other; /* of a pair, made at once; NULL: none */
 	uint64_t value;
 	const struct explorer_site *site;
 	int index;  /* the first is 0 */

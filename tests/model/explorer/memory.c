@@ -63,6 +63,7 @@ static struct store *new_store(struct location *l, uint64_t value, const struct 
 	if (++store_count == STORES_MAX)
 		engine_fail("more than %d stores", STORES_MAX);
 	s->older = l->newest;
+	s->other = NULL;
 	s->index = l->newest ? l->newest->index + 1 : 0;
 	s->value = l->size == 4 ? (uint32_t)value : value;
 	s->site = site;
@@ -140,11 +141,14 @@ static struct location *visited(struct location *l)
 
 /* --- loads and stores ------------------------------------------------------------------------- */
 
-/* Marks a store as seen by the current thread, which cannot read older ones any more. */
+/* Marks a store as seen by the current thread, which cannot read older ones any more; nor what was
+ * there before the other half of a pair. */
 static void see(struct store *s)
 {
 	if (s->seen[x.self] == NEVER)
 		s->seen[x.self] = (int16_t)engine_self()->clock;
+	if (s->other && s->other->seen[x.self] == NEVER)
+		s->other->seen[x.self] = (int16_t)engine_self()->clock;
 }
 
 static void remember_read(struct location *l, const struct store *s)
@@ -333,6 +337,8 @@ bool explorer_cas_pair(void *address, uint64_t expected[2], const uint64_t desir
 	 * always the newest, so what else is done there comes before it or after it */
 	modify(l, done ? desired[0] : expected[0], site);
 	modify(m, done ? desired[1] : expected[1], site);
+	l->newest->other = m->newest;
+	m->newest->other = l->newest;
 	engine_tick();
 	return done;
 }
