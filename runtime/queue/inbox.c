@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* inbox.c - the protocol is in inbox.h. Checked by tests/unit/inbox.c, tests/stress/post.c */
+/* inbox.c - the protocol is in inbox.h. Checked by tests/unit/inbox.c, tests/stress/post.c,
+ * tests/model/inbox.c, tests/model/idle.c
+ */
 #include "runtime/queue/inbox.h"
 
 #include "runtime/base/misuse.h"
@@ -20,14 +22,14 @@ bool sennit__inbox_push(struct sennit__inbox *inbox, struct sennit_task *task)
 
 	do
 		task->next_ = head == PARKED ? NULL : head;
-	while (!sennit__cas_release_ptr(&inbox->head, &head, task)); /* P1, P2 */
+	while (!sennit__cas_release_ptr(&inbox->head, &head, task)); /* P1 */
 	return head == PARKED;
 }
 
 enum sennit__drained sennit__inbox_drain(struct sennit__inbox *inbox, struct sennit__queue *into,
 					 uint64_t *count)
 {
-	/* P1, P2, P3 */
+	/* P1, P3 */
 	struct sennit_task *task = sennit__exchange_acq_rel_ptr(&inbox->head, NULL);
 	struct sennit_task *oldest = NULL;
 	struct sennit_task *newest = task;
@@ -55,14 +57,15 @@ bool sennit__inbox_announce(struct sennit__inbox *inbox)
 {
 	void *head = NULL;
 
-	return sennit__cas_acq_rel_ptr(&inbox->head, &head, PARKED); /* P2 */
+	return sennit__cas_release_ptr(&inbox->head, &head, PARKED); /* P2 */
 }
 
 bool sennit__inbox_take_parked(struct sennit__inbox *inbox)
 {
 	void *head = PARKED;
 
-	return sennit__cas_acq_rel_ptr(&inbox->head, &head, NULL); /* P2 */
+	/* relaxed: a full fence comes before it, and nothing after it is the owner's */
+	return sennit__cas_relaxed_ptr(&inbox->head, &head, NULL);
 }
 
 bool sennit__inbox_parked(const struct sennit__inbox *inbox)
@@ -72,7 +75,7 @@ bool sennit__inbox_parked(const struct sennit__inbox *inbox)
 
 bool sennit__inbox_vacant(const struct sennit__inbox *inbox)
 {
-	const void *head = sennit__load_acquire_ptr(&inbox->head); /* P2, P3 */
+	const void *head = sennit__load_acquire_ptr(&inbox->head); /* P3 */
 
 	return !head || head == PARKED;
 }

@@ -18,13 +18,14 @@
  * Progress    push: lock-free (one compare-and-swap loop). drain, announce and the rest:
  *             wait-free.
  * Orders      P1  push head (release)  with  drain head (acquire): what the task holds.
- *             P2  announce, take_parked (acq_rel) with each other and with push: the idle protocol,
- *                 which adds its own full fences.
+ *             P2  announce (release)  with  parked (acquire): what the owner did before it fell
+ *                 asleep (sched/work.h). Announce acquires nothing: what it replaces is what the
+ *                 owner's own drain left. The full fences around it are the idle protocol's.
  *             P3  drain (release)  with  vacant (acquire): who finds a list empty knows of its
  *                 drainer what that one had done before: that it does not sleep (sched/work.h).
  *             No ABA: nothing is ever popped singly, and a push only links to what it replaces.
  * Invariant   only the owner stores PARKED; a list never contains it.
- * Checked by  tests/unit/inbox.c, tests/stress/post.c
+ * Checked by  tests/unit/inbox.c, tests/stress/post.c, tests/model/inbox.c, tests/model/idle.c
  */
 #ifndef SENNIT_RUNTIME_QUEUE_INBOX_H
 #define SENNIT_RUNTIME_QUEUE_INBOX_H
@@ -57,7 +58,8 @@ enum sennit__drained sennit__inbox_drain(struct sennit__inbox *inbox, struct sen
 /* EMPTY to PARKED; false where something is there. */
 bool sennit__inbox_announce(struct sennit__inbox *inbox) __attribute__((warn_unused_result));
 
-/* PARKED to EMPTY; true where this took it: the caller now owes the owner a wake. */
+/* PARKED to EMPTY, after a full fence; true where this took it: the caller now owes the owner a
+ * wake. */
 bool sennit__inbox_take_parked(struct sennit__inbox *inbox) __attribute__((warn_unused_result));
 
 /* Whether the head is EMPTY, as a running owner asks before every start. */

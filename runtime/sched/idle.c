@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* idle.c - the protocol is in idle.h. Checked by tests/stress/post.c, tests/unit/runtime.c */
+/* idle.c - the protocol is in idle.h. Checked by tests/stress/post.c, tests/unit/runtime.c,
+ * tests/model/idle.c
+ */
 #include "runtime/sched/idle.h"
 
 #include "runtime/sched/driver.h"

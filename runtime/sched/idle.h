@@ -14,12 +14,16 @@
  * Why nothing is lost: the worker stores PARKED, fences, loads X; the giver stores X, fences, loads
  * PARKED. Two full fences: at least one of them sees the other's store.
  *
- * A worker that no thread is inside stays PARKED: then the pollable descriptor tells.
+ * A worker that no thread is inside stays PARKED: what is sent to it then the pollable descriptor
+ * tells; not what the last thread inside left undone.
+ *
+ * When the worker is freed nothing of a waker's is left: a push or a compare-and-swap is ordered
+ * before the drain that follows it, and what the driver's wake reads before the wake is read.
  *
  * Callers     send, wake: any thread. announce, retract: the owner.
  * Progress    send: lock-free. The others: wait-free, but for the system call of a wake.
- * Orders      P1  announce, fence, look again  with  give, fence, take_parked. (inbox.P2)
- * Checked by  tests/stress/post.c, tests/unit/runtime.c
+ * Orders      P1  announce, fence, look again  with  give, fence, take_parked.
+ * Checked by  tests/stress/post.c, tests/unit/runtime.c, tests/model/idle.c
  */
 #ifndef SENNIT_RUNTIME_SCHED_IDLE_H
 #define SENNIT_RUNTIME_SCHED_IDLE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* worker.c - the turn of an executor thread. The protocol is in worker.h.
- * Checked by tests/unit/runtime.c, tests/stress/post.c, tests/stress/destroy.c
+ * Checked by tests/unit/runtime.c, tests/stress/post.c, tests/stress/destroy.c, tests/model/idle.c
  */
 #include "runtime/sched/worker.h"
 
@@ -175,7 +175,8 @@ static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
 	struct sennit_task *task;
 	uint64_t ran = 0;
 
-	while (ran < most && !sennit__load_acquire_u32(&runtime->stopped) && /* P3 */
+	/* relaxed: the run form asks again, with acquire, before it returns */
+	while (ran < most && !sennit__load_relaxed_u32(&runtime->stopped) &&
 	       (task = next_handler(worker))) {
 		task->state_ = 0;
 		task->function_(task, worker->shutdown);
@@ -191,8 +192,10 @@ static bool told_to_stop(const struct sennit__worker *worker)
 {
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
 
-	return sennit__load_acquire_u32(&runtime->stopped) || /* P3 */
-	       (sennit__load_acquire_u32(&runtime->shutdown) && !worker->swept); /* P3 */
+	/* relaxed: who is told asks again, with acquire, in its loop */
+	return sennit__load_relaxed_u32(&runtime->stopped) ||
+	       /* relaxed: so here */
+	       (sennit__load_relaxed_u32(&runtime->shutdown) && !worker->swept);
 }
 
 uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most)
@@ -216,7 +219,8 @@ static bool look_again(const struct sennit__worker *worker)
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
 
 	return !sennit__inbox_vacant(&worker->inject) || told_to_stop(worker) ||
-	       sennit__load_acquire_u32(&runtime->exiting); /* P3 */
+	       /* relaxed: all that matters is that it comes after the fence (idle.P1) */
+	       sennit__load_relaxed_u32(&runtime->exiting);
 }
 
 /* After announcing: looks for the end of work, which stops a driven runtime. */

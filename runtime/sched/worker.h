@@ -13,8 +13,9 @@
  * Progress    send: lock-free. turn: bounded by its budget.
  * Orders      P2  leave inside (release)  with  enter (acquire): the worker's own fields.
  *             P3  store of runtime's stopped, shutdown, exiting (release) with the loads in the
- *                 loop and in look_again (acquire).
- * Checked by  tests/unit/runtime.c, tests/stress/post.c, tests/stress/destroy.c
+ *                 loop (acquire): what the one who says so did before.
+ * Checked by  tests/unit/runtime.c, tests/stress/post.c, tests/stress/destroy.c,
+ *             tests/model/idle.c
  */
 #ifndef SENNIT_RUNTIME_SCHED_WORKER_H
 #define SENNIT_RUNTIME_SCHED_WORKER_H
