@@ -40,6 +40,7 @@ struct block {
 	const void *allocated; /* by which instruction */
 	int allocator;         /* which thread, and its clock then */
 	int16_t since;
+	bool atomics; /* there are some in it */
 	bool freed;
 };
 
@@ -107,6 +108,11 @@ static bool inside(const void *address)
 	return (uintptr_t)address - (uintptr_t)region < REGION_SIZE;
 }
 
+static bool in_heap(const void *address)
+{
+	return (uintptr_t)address - (uintptr_t)region >= STACKS_SIZE;
+}
+
 static void need_inside(const void *address)
 {
 	if (!inside(address))
@@ -136,10 +142,24 @@ struct location *plain_location(const void *address)
 	return shadow_of(address)->location;
 }
 
+static struct block *block_at(size_t offset)
+{
+	unsigned number;
+
+	if (offset < STACKS_SIZE || offset - STACKS_SIZE >= heap_used)
+		return NULL;
+	number = block_of[(offset - STACKS_SIZE) / LINE];
+	return number < block_count ? &blocks[number] : NULL;
+}
+
 static void set_location(const struct location *l, struct location *to)
 {
+	struct block *b = block_at((size_t)(l->address - region));
+
 	for (int i = 0; i < l->size; i += 4)
 		shadow_of(l->address + i)->location = to;
+	if (b)
+		b->atomics = true;
 }
 
 void plain_set_location(struct location *location)
@@ -158,16 +178,6 @@ void plain_share(const struct location *location)
 }
 
 /* --- blocks ----------------------------------------------------------------------------------- */
-
-static struct block *block_at(size_t offset)
-{
-	unsigned number;
-
-	if (offset < STACKS_SIZE || offset - STACKS_SIZE >= heap_used)
-		return NULL;
-	number = block_of[(offset - STACKS_SIZE) / LINE];
-	return number < block_count ? &blocks[number] : NULL;
-}
 
 const char *plain_name(const void *address)
 {
@@ -395,6 +405,8 @@ static inline __attribute__((always_inline)) void visit(const void *address, siz
 		return;
 	}
 	check_block(address, size, pc);
+	if (x.alone && !recent->atomics && !atomic && in_heap(address))
+		return; /* it is before all that may follow, and begins no history anew */
 	if (trace_on && !atomic)
 		trace_access(address, (unsigned)size, write, pc);
 	if ((uintptr_t)address % 4 == 0 && size == 4) {
