@@ -25,8 +25,8 @@ void sennit__idle_wake(struct sennit__worker *worker)
 bool sennit__idle_announce(struct sennit__worker *worker)
 {
 	SENNIT__ASSERT(!worker->parked);
-	/* work.P1: in place before the head says PARKED */
-	sennit__store_release_u64(&worker->begun_published, worker->begun);
+	/* relaxed: it is published by the head that says PARKED (inbox.P2) */
+	sennit__store_relaxed_u64(&worker->begun_published, worker->begun);
 	sennit__store_release_u64(&worker->ended_published, worker->ended); /* work.P1 */
 	if (!sennit__inbox_announce(&worker->inbox))
 		return false;

@@ -95,7 +95,8 @@ bool sennit__work_none_left(struct sennit_runtime *runtime)
 	for (unsigned i = 0; i < count; i++) {
 		if (!sennit__inbox_parked(&runtime->worker[i]->inbox))
 			return false;
-		begun += sennit__load_acquire_u64(&runtime->worker[i]->begun_published); /* P1 */
+		/* relaxed: at least as new as the head (inbox.P2), and alone a number */
+		begun += sennit__load_relaxed_u64(&runtime->worker[i]->begun_published);
 	}
 	if (begun != ended)
 		return false;

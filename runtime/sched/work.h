@@ -36,8 +36,8 @@
  *
  * Callers     none_left: a worker that has announced. get, put: any thread. wait: no worker.
  * Progress    none_left: wait-free, O(workers), and O(1) while a guard is held. wait: blocks.
- * Orders      P1  begun_published, ended_published: idle.c's stores (release) with the loads here
- *                 (acquire); that begun is current comes from the head, inbox.P2.
+ * Orders      P1  ended_published: idle.c's store (release) with the load here (acquire): what the
+ *                 handlers did that have run. That begun is current comes from the head, inbox.P2.
  *             P2  guards: fetch_add (acq_rel) with the load (acquire).
  *             P3  tickets: fetch_add (acq_rel) with the load (acquire); quiet: cas (acq_rel) with
  *                 the load (acquire): what the waiter may rely on having happened.
