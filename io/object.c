@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* object.c - the handle and the slot. The protocol is in object.h.
- * Checked by tests/stress/close_race.c, tests/conformance/sockets.c
+ * Checked by tests/model/object_cancel.c, tests/model/object_close.c, tests/model/object_stream.c,
+ *            tests/stress/close_race.c, tests/conformance/sockets.c
  */
 #include "io/object.h"
 
@@ -15,7 +16,7 @@
 #define MESSAGE ((uint64_t)1)
 #define CLOSING ((uint64_t)2)
 #define CANCEL ((uint64_t)4)
-#define CANCELS (((uint64_t)1 << 32) - CANCEL)
+#define CANCELS ((((uint64_t)1 << SENNIT__CANCEL_BITS) - 1) * CANCEL)
 
 static sennit_function on_message;
 
@@ -104,12 +105,13 @@ struct sennit__slot *sennit__object_slot(const struct sennit_object *object)
 
 void sennit__object_try_free(struct sennit__slot *slot)
 {
-	uint64_t word = sennit__load_acquire_u64(&slot->word); /* P1 */
+	/* relaxed: GONE says that we have seen it closed, since when only we change it */
+	uint64_t word = sennit__load_relaxed_u64(&slot->word);
 
 	if (!(slot->flags & SENNIT__SLOT_GONE) || (word & MESSAGE) ||
 	    slot->flags & (SENNIT__SLOT_LISTED | SENNIT__SLOT_PAUSED))
 		return;
-	if (generation_of(word) == UINT32_MAX) /* it has run out of them: retired */
+	if (generation_of(word) == SENNIT__GENERATION_LAST) /* it has run out of them: retired */
 		return;
 	clear(slot);
 	sennit__store_release_u64(&slot->word, (uint64_t)(generation_of(word) + 1) << 32); /* P1 */
@@ -203,7 +205,8 @@ static void serve_wait(struct sennit__slot *slot, struct sennit_op *op)
 
 void sennit__object_go_on(struct sennit__slot *slot, int queue)
 {
-	if (sennit__load_acquire_u64(&slot->word) & CLOSING || queue == SENNIT__WAITS) /* P1 */
+	/* relaxed: where it is closed end_if_closed looks again, else nothing was learnt */
+	if (sennit__load_relaxed_u64(&slot->word) & CLOSING || queue == SENNIT__WAITS)
 		end_if_closed(slot);
 	else
 		serve(slot, queue);
@@ -264,7 +267,8 @@ int sennit_stream_open(struct sennit_stream *stream, struct sennit_executor *exe
 	if (sennit__current == slot->owner) {
 		make_known(slot);
 	} else { /* the owner must know of it, to close it when the runtime is destroyed */
-		sennit__fetch_add_acq_rel_u64(&slot->word, MESSAGE); /* P1 */
+		/* relaxed: no handle of this generation is out yet, and the push tells the rest */
+		sennit__fetch_add_relaxed_u64(&slot->word, MESSAGE);
 		sennit__worker_send(slot->owner, &slot->message);
 	}
 	return 0;
@@ -393,7 +397,9 @@ static inline bool start_at_once(struct sennit_object *object, struct sennit_op 
 			     op->task_.flags_ & special))
 		return false;
 	owner = slot->owner;
-	word = sennit__load_acquire_u64(&slot->word) & ~MESSAGE; /* P1 */
+	/* relaxed: where it is closed sennit__object_start looks again; that a cancel came before
+	 * is for the stamp alone */
+	word = sennit__load_relaxed_u64(&slot->word) & ~MESSAGE;
 	if (SENNIT__UNLIKELY(sennit__current != owner || owner->behind || !*owner->alive ||
 			     !sennit__inbox_empty(&owner->inbox) ||
 			     generation_of(word) != object->generation_ || word & CLOSING ||
@@ -529,7 +535,8 @@ static void apply(struct sennit__slot *slot)
 		sennit__object_flush(slot);
 		end_older(slot, false, -ECANCELED);
 	}
-	if (slot->type && !(sennit__load_acquire_u64(&slot->word) & CLOSING)) { /* P1 */
+	/* relaxed: where it is closed end_if_closed looks again, else nothing was learnt */
+	if (slot->type && !(sennit__load_relaxed_u64(&slot->word) & CLOSING)) {
 		slot->flags |= SENNIT__SLOT_ENDING; /* not over before both were served */
 		serve(slot, SENNIT__READS);
 		serve(slot, SENNIT__WRITES);
@@ -540,13 +547,15 @@ static void apply(struct sennit__slot *slot)
 
 void sennit__object_shut_down(struct sennit__slot *slot, int error)
 {
-	uint64_t word = sennit__load_acquire_u64(&slot->word); /* P1 */
+	/* relaxed: the cas checks it, or end_if_closed looks again */
+	uint64_t word = sennit__load_relaxed_u64(&slot->word);
 
 	end_older(slot, true, error);
 	if (!slot->type)
 		return;
 	while (!(word & CLOSING) &&
-	       !sennit__cas_acq_rel_u64(&slot->word, &word, word | CLOSING)) /* P1 */
+	       /* relaxed: it is nobody's close: there is nothing to be seen by it */
+	       !sennit__cas_relaxed_u64(&slot->word, &word, word | CLOSING))
 		;
 	end_if_closed(slot);
 }
@@ -558,7 +567,8 @@ static void on_message(struct sennit_task *task, int error)
 	struct sennit__worker *worker = slot->owner;
 
 	(void)error;
-	sennit__fetch_add_acq_rel_u64(&slot->word, (uint64_t)0 - MESSAGE); /* P1 */
+	/* P1, kept: acquire, as there is no release alone; who ends something looks again anyway */
+	sennit__fetch_add_acq_rel_u64(&slot->word, (uint64_t)0 - MESSAGE);
 	if (slot->type && !(slot->flags & (SENNIT__SLOT_KNOWN | SENNIT__SLOT_GONE)))
 		make_known(slot);
 	apply(slot);
@@ -570,7 +580,7 @@ static void on_message(struct sennit_task *task, int error)
 static bool count(const struct sennit_object *object, uint64_t bits, uint64_t *before)
 {
 	struct sennit__slot *slot = object->slot_;
-	uint64_t word = sennit__load_acquire_u64(&slot->word); /* P1 */
+	uint64_t word = sennit__load_relaxed_u64(&slot->word); /* relaxed: the cas checks it */
 	uint64_t next;
 
 	do {

@@ -19,12 +19,19 @@
  *             word has moved on since, cancel or close came after the start: -ECANCELED.
  * Progress    start: wait-free on the owner but for what was sent before, one push elsewhere.
  *             cancel, close: lock-free (one compare-and-swap loop) and one push.
- * Orders      P1  free (store_release) and the cas of cancel and close (acq_rel) with the loads of
- *                 start, is_open and the receipt (acquire): what was done before a cancel is
- *                 visible to who sees it; a slot's contents come by the inbox (inbox.P1) and the
- *                 slab (slab.P1).
- * Invariant   a slot whose message is in flight is not free; the owner alone frees.
- * Checked by  tests/stress/close_race.c, tests/conformance/sockets.c
+ * Orders      P1  the cas of cancel and close (acq_rel) and free (store_release) with the loads of
+ *                 start, of is_open, and of the owner where it ends something (acquire): what was
+ *                 done before a cancel or close is visible to who hears of it: the handler, the
+ *                 type's functions, who finds the object not open. The receipt (acq_rel) with the
+ *                 cas of the next cancel: the message may be sent again. Loads of the owner that
+ *                 end nothing are relaxed: the generation is its own, and no bit but MESSAGE is
+ *                 ever taken back. A slot's contents come by the inbox (inbox.P1) and the slab
+ *                 (slab.P1).
+ * Invariant   a slot whose message is in flight is not free; the owner alone frees. One that has
+ *             had its last generation is never used again. A stamp is mistaken for the word after
+ *             2^30 cancels between a start and its receipt, or between two receipts.
+ * Checked by  tests/model/object_cancel.c, tests/model/object_close.c, tests/model/object_stream.c,
+ *             tests/model/object_narrow.c, tests/stress/close_race.c, tests/conformance/sockets.c
  */
 #ifndef SENNIT_IO_OBJECT_H
 #define SENNIT_IO_OBJECT_H
@@ -34,6 +41,14 @@
 
 #include <sennit/object.h>
 #include <sennit/stream_implement.h>
+
+/* A model test has fewer of both. */
+#ifndef SENNIT__CANCEL_BITS
+#define SENNIT__CANCEL_BITS 30
+#endif
+#ifndef SENNIT__GENERATION_LAST
+#define SENNIT__GENERATION_LAST UINT32_MAX
+#endif
 
 /* The slot's queues: an operation's kind tells which. */
 enum { SENNIT__READS, SENNIT__WRITES, SENNIT__WAITS, SENNIT__QUEUES };

@@ -9,8 +9,9 @@
  *
  * The worker's eventfd is registered level-triggered and read on waking (HA4).
  *
- * Orders      the slot's word is only compared here: object.h.
- * Checked by  tests/conformance/readiness.c, tests/conformance/sockets.c
+ * Orders      of the slot's word only the generation matters here: object.h.
+ * Checked by  tests/model/object_close.c, tests/conformance/readiness.c,
+ *             tests/conformance/sockets.c
  */
 #include "io/backend/backend.h"
 #include "io/fd.h"
@@ -248,8 +249,8 @@ static void collect(struct sennit__io *io, uint64_t deadline_ns)
 			continue;
 		}
 		slot = sennit__slab_at(&io->slab, (uint32_t)data);
-		/* object.P1; one of another generation, or closed, is not asked further */
-		if (sennit__load_acquire_u64(&slot->word) >> 32 == data >> 32 &&
+		/* relaxed: generations are ours; one of another, or closed, is asked no further */
+		if (sennit__load_relaxed_u64(&slot->word) >> 32 == data >> 32 &&
 		    !(slot->flags & SENNIT__SLOT_GONE))
 			on_event(slot, events[i].events);
 	}

@@ -162,33 +162,6 @@ static void a_cancel_on_the_owner_and_two_elsewhere(void)
 	world_end(w);
 }
 
-static void cancel_start_tell_cancel(void *argument)
-{
-	struct world *w = argument;
-
-	sennit_cancel(&w->object.stream);
-	call_read(&w->object, &w->call[0]);
-	/* where both cancels so far came before the start, what ends it is the third: it must see
-	 * what was done before that one, whichever message tells of it */
-	if ((w->call[0].op.stamp_ >> 2 & 3) == 2)
-		w->call[0].told = &w->told;
-	w->told = 1;
-	sennit_cancel(&w->object.stream);
-}
-
-static void what_a_cancel_ends_sees_what_came_before_whichever_message_told(void)
-{
-	struct world *w = world_new("");
-
-	model_thread(cancel_start_tell_cancel, w);
-	cancel(w); /* its message may come late: after the start, and before the third cancel */
-	look(w);
-	model_join();
-	drive(w);
-	model_assert(was_canceled(&w->call[0]));
-	world_end(w);
-}
-
 /* --- writes and waits ------------------------------------------------------------------------- */
 
 static void a_cancel_elsewhere_ends_a_write_and_a_wait(void)
@@ -231,9 +204,6 @@ const struct model_scenario model_scenarios[] = {
 	{.name = "a_cancel_on_the_owner_and_two_elsewhere",
 	 .run = a_cancel_on_the_owner_and_two_elsewhere,
 	 .preemptions = 3},
-	{.name = "what_a_cancel_ends_sees_what_came_before_whichever_message_told",
-	 .run = what_a_cancel_ends_sees_what_came_before_whichever_message_told,
-	 .preemptions = MODEL_ALL},
 	{.name = "a_cancel_elsewhere_ends_a_write_and_a_wait",
 	 .run = a_cancel_elsewhere_ends_a_write_and_a_wait,
 	 .preemptions = MODEL_ALL},
