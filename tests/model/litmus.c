@@ -12,7 +12,7 @@
  *   r0=x+1     fetch-and-add            r0=x~1     exchange, always acquire
  *   r0=x?0:1   cas from 0 to 1; the register gets what was found
  *   fence      a full one, or the one whose order follows
- *   if r0      where register 0 is 0, the thread ends
+ *   if r0      where register 0 is 0, the thread ends; if !r0: where it is not
  *
  * with acq, rel or acqrel behind where that is its order. An outcome is what the registers hold at
  * the end, then the places that the program names after a slash.
@@ -134,6 +134,8 @@ static bool step(struct cells *c, const char *text)
 {
 	if (!strncmp(text, "fence", 5))
 		fence(order_of(text), c);
+	else if (!strncmp(text, "if !r", 5))
+		return !c->r[digit(text[5])];
 	else if (!strncmp(text, "if r", 4))
 		return c->r[digit(text[4])];
 	else if (text[0] == 'r')
@@ -383,6 +385,8 @@ const struct model_scenario model_scenarios[] = {
 		"x=1; fence; r0=y | y=1; fence; z=1 rel | r1=z acq; fence; r2=x",
 		"000 001 011 100 101 110 111")},
 	{RACES(a_full_fence_orders_no_plain_data, "p=1; fence | fence; r0=p")},
+	{RACES(full_fences_of_a_known_order_order_no_plain_data,
+		"p=1; fence; r0=x; if !r0; z=1 | x=1; fence; r1=z; if r1; r2=p")},
 	{ALLOWS(a_fence_between_two_stores_does_not_help, "x=1; fence; y=1 | r0=y; r1=x",
 		"00 01 10 11")},
 
@@ -428,6 +432,13 @@ const struct model_scenario model_scenarios[] = {
 	{WITHIN(1, adds_with_a_preemption, ADDS, "0123 0312 1203 2301")},
 	{WITHIN(2, adds_with_two_preemptions, ADDS, "0123 0213 0312 1203 1302 2301")},
 	{ALLOWS(adds_with_all_preemptions, ADDS, "0123 0213 0312 1203 1302 2301")},
+	{WITHIN(0, three_adds_without_a_preemption, "r0=x+1 | r1=x+1 | r2=x+1 / x",
+		"0123 0213 1023 1203 2013 2103")},
+	{WITHIN(0, stores_without_a_preemption, "x=1 | y=1; x=2 | r0=x; r1=y; x=3 / x",
+		"001 002 003 011 013 102 103 113 201 203 211 213")},
+	{WITHIN(1, stores_with_a_preemption, "x=1; y=1 | y=2; x=2 | r0=x+1; r1=y+1 / xy",
+		"0011 0021 0022 0112 0122 0211 0221 0223 1021 1022 1122 1221 1223 2112 2132 2211 "
+		"2231 2233")},
 	{WITHIN(0, loads_without_a_preemption, "x=1; x=2 | r0=x; r1=x", "00 01 02 11 12 22")},
 	{0},
 };
