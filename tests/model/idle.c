@@ -325,6 +325,15 @@ static void one_sent_and_one_injected_wake(void)
 	run(w, 2);
 }
 
+static void two_sent_and_one_injected_wake(void)
+{
+	struct world *w = make(1);
+
+	model_thread(send_two, w);
+	model_thread(inject_one, w);
+	run(w, 3);
+}
+
 /* The thread of the worker, until the flag is seen. */
 static void run_until(struct world *w, const struct sennit__atomic_u32 *flag)
 {
@@ -357,6 +366,16 @@ static void the_word_to_exit_wakes_among_tasks(void)
 
 	model_thread(say_exit, w);
 	model_thread(send_one, w);
+	run_until(w, &w->runtime->exiting);
+}
+
+static void the_word_to_exit_wakes_among_all_that_does(void)
+{
+	struct world *w = make(1);
+
+	model_thread(say_exit, w);
+	model_thread(send_one, w);
+	model_thread(inject_one, w);
 	run_until(w, &w->runtime->exiting);
 }
 
@@ -638,9 +657,11 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(one_that_each_of_two_threads_sends_wakes),
 	SCENARIO(two_that_one_thread_injects_wake),
 	SCENARIO(one_sent_and_one_injected_wake),
+	SCENARIO(two_sent_and_one_injected_wake),
 	SCENARIO(the_word_to_exit_wakes),
 	SCENARIO(the_word_to_stop_wakes),
 	SCENARIO(the_word_to_exit_wakes_among_tasks),
+	SCENARIO(the_word_to_exit_wakes_among_all_that_does),
 	SCENARIO(that_the_runtime_is_destroyed_wakes),
 	SCENARIO(what_is_sent_after_destroy_began_ends_with_shutdown),
 	SCENARIO(who_is_woken_sees_what_was_done_before),
