@@ -262,19 +262,15 @@ static void one_waits_for_what_it_sent(void)
 	end_threads(w);
 }
 
+#define SCENARIO(NAME, PREEMPTIONS) {.name = #NAME, .run = NAME, .preemptions = PREEMPTIONS}
+
 const struct model_scenario model_scenarios[] = {
-	{.name = "one_that_was_looked_at_gets_a_message",
-	 .run = one_that_was_looked_at_gets_a_message,
-	 .preemptions = MODEL_ALL},
-	{.name = "a_message_is_answered", .run = a_message_is_answered, .preemptions = 3},
-	{.name = "messages_cross", .run = messages_cross, .preemptions = 3},
-	{.name = "a_handler_is_injected_under_a_guard",
-	 .run = a_handler_is_injected_under_a_guard,
-	 .preemptions = 3},
-	{.name = "a_message_is_sent_under_a_guard",
-	 .run = a_message_is_sent_under_a_guard,
-	 .preemptions = 2},
-	{.name = "a_handler_takes_a_guard", .run = a_handler_takes_a_guard, .preemptions = 2},
-	{.name = "one_waits_for_what_it_sent", .run = one_waits_for_what_it_sent, .preemptions = 2},
+	SCENARIO(one_that_was_looked_at_gets_a_message, MODEL_ALL),
+	SCENARIO(a_message_is_answered, 3),
+	SCENARIO(messages_cross, 3),
+	SCENARIO(a_handler_is_injected_under_a_guard, 3),
+	SCENARIO(a_message_is_sent_under_a_guard, 2),
+	SCENARIO(a_handler_takes_a_guard, 2),
+	SCENARIO(one_waits_for_what_it_sent, 2),
 	{0},
 };
