@@ -6,7 +6,7 @@
  * Ownership   the request lies on the caller's stack until `done` is set; the worker touches
  *             nothing of it after that.
  * Orders      P1  done: store (release) with the load (acquire): what was printed.
- * Checked by  tests/unit/runtime.c
+ * Checked by  tests/model/dump.c, tests/unit/runtime.c
  */
 #include "io/driver.h"
 #include "runtime/base/futex.h"
@@ -117,8 +117,8 @@ void sennit_runtime_dump(struct sennit_runtime *runtime, FILE *file)
 	unsigned count = sennit__worker_count(runtime);
 
 	fprintf(file, "sennit runtime %p: %s, %u workers%s\n", (void *)runtime,
-		modes[sennit__load_acquire_u32(&runtime->mode)], count, /* runtime.P3 */
-		sennit_runtime_stopped(runtime) ? ", stopped" : "");
+		modes[sennit__load_relaxed_u32(&runtime->mode)], /* relaxed: it is printed */
+		count, sennit_runtime_stopped(runtime) ? ", stopped" : "");
 	for (unsigned i = 0; i < count; i++) {
 		struct sennit__worker *worker = runtime->worker[i];
 
