@@ -53,7 +53,7 @@ static void dump_slot(const struct sennit__slot *slot, FILE *file)
 	/* relaxed: only the generation is printed */
 	uint64_t word = sennit__load_relaxed_u64(&slot->word);
 
-	fprintf(file, "    object %u.%u ", slot->cell.index, (unsigned)(word >> 32));
+	fprintf(file, "    object %u.%u ", slot->cell.index, (unsigned)sennit__generation_of(word));
 	if (slot->type)
 		fprintf(file, "%s", slot->type->name ? slot->type->name : "stream");
 	else

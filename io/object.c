@@ -20,9 +20,10 @@
 
 static sennit_function on_message;
 
-static uint32_t generation_of(uint64_t word)
+/* The word of the next generation: open, never cancelled, no message. */
+static uint64_t next_life(uint64_t word)
 {
-	return (uint32_t)(word >> 32);
+	return (uint64_t)(sennit__generation_of(word) + 1) << SENNIT__GENERATION_SHIFT;
 }
 
 static const struct sennit__backend *backend_of(const struct sennit__slot *slot)
@@ -76,7 +77,7 @@ void sennit__object_publish(struct sennit_object *object, struct sennit_executor
 			    struct sennit__slot *slot)
 {
 	/* relaxed: the slot is ours, and no handle of this generation is out yet */
-	object->generation_ = generation_of(sennit__load_relaxed_u64(&slot->word));
+	object->generation_ = sennit__generation_of(sennit__load_relaxed_u64(&slot->word));
 	object->slot_ = slot;
 	object->executor_ = executor;
 	object->tag_ = SENNIT__OBJECT_TAG;
@@ -98,7 +99,9 @@ struct sennit__slot *sennit__object_slot(const struct sennit_object *object)
 	if (!slot)
 		return NULL;
 	word = sennit__load_acquire_u64(&slot->word); /* P1 */
-	return generation_of(word) == object->generation_ && !(word & CLOSING) ? slot : NULL;
+	if (sennit__generation_of(word) != object->generation_ || word & CLOSING)
+		return NULL;
+	return slot;
 }
 
 /* --- closing ---------------------------------------------------------------------------------- */
@@ -111,10 +114,10 @@ void sennit__object_try_free(struct sennit__slot *slot)
 	if (!(slot->flags & SENNIT__SLOT_GONE) || (word & MESSAGE) ||
 	    slot->flags & (SENNIT__SLOT_LISTED | SENNIT__SLOT_PAUSED))
 		return;
-	if (generation_of(word) == SENNIT__GENERATION_LAST) /* it has run out of them: retired */
+	if (sennit__generation_of(word) == SENNIT__GENERATION_LAST) /* it has run out: retired */
 		return;
 	clear(slot);
-	sennit__store_release_u64(&slot->word, (uint64_t)(generation_of(word) + 1) << 32); /* P1 */
+	sennit__store_release_u64(&slot->word, next_life(word)); /* P1 */
 	sennit__slab_put(&sennit__io_of(slot->owner)->slab, slot);
 }
 
@@ -369,7 +372,7 @@ void sennit__object_start(struct sennit_object *object, struct sennit_op *op)
 	}
 	word = sennit__load_acquire_u64(&slot->word); /* P1 */
 	op->stamp_ = word & ~MESSAGE;
-	if (generation_of(word) != object->generation_ || word & CLOSING)
+	if (sennit__generation_of(word) != object->generation_ || word & CLOSING)
 		op->task_.flags_ |= SENNIT__OP_UNOPENED;
 	if (op->bound_)
 		go_abroad(slot->owner->executor.runtime_, op->bound_->runtime_);
@@ -402,7 +405,7 @@ static inline bool start_at_once(struct sennit_object *object, struct sennit_op 
 	word = sennit__load_relaxed_u64(&slot->word) & ~MESSAGE;
 	if (SENNIT__UNLIKELY(sennit__current != owner || owner->behind || !*owner->alive ||
 			     !sennit__inbox_empty(&owner->inbox) ||
-			     generation_of(word) != object->generation_ || word & CLOSING ||
+			     sennit__generation_of(word) != object->generation_ || word & CLOSING ||
 			     !(slot->flags & SENNIT__SLOT_DIRECT)))
 		return false;
 	op->slot_ = slot;
@@ -584,7 +587,7 @@ static bool count(const struct sennit_object *object, uint64_t bits, uint64_t *b
 	uint64_t next;
 
 	do {
-		if (generation_of(word) != object->generation_ || word & CLOSING)
+		if (sennit__generation_of(word) != object->generation_ || word & CLOSING)
 			return false;
 		next = (word & ~CANCELS) | ((word + CANCEL) & CANCELS) | bits;
 	} while (!sennit__cas_acq_rel_u64(&slot->word, &word, next)); /* P1 */

@@ -49,6 +49,12 @@
 #ifndef SENNIT__GENERATION_LAST
 #define SENNIT__GENERATION_LAST UINT32_MAX
 #endif
+#define SENNIT__GENERATION_SHIFT (SENNIT__CANCEL_BITS + 2)
+
+static inline uint32_t sennit__generation_of(uint64_t word)
+{
+	return (uint32_t)(word >> SENNIT__GENERATION_SHIFT);
+}
 
 /* The slot's queues: an operation's kind tells which. */
 enum { SENNIT__READS, SENNIT__WRITES, SENNIT__WAITS, SENNIT__QUEUES };

@@ -250,7 +250,7 @@ static void collect(struct sennit__io *io, uint64_t deadline_ns)
 		}
 		slot = sennit__slab_at(&io->slab, (uint32_t)data);
 		/* relaxed: generations are ours; one of another, or closed, is asked no further */
-		if (sennit__load_relaxed_u64(&slot->word) >> 32 == data >> 32 &&
+		if (sennit__generation_of(sennit__load_relaxed_u64(&slot->word)) == data >> 32 &&
 		    !(slot->flags & SENNIT__SLOT_GONE))
 			on_event(slot, events[i].events);
 	}
@@ -276,7 +276,7 @@ static int attach(struct sennit__slot *slot)
 	if (slot->traits & SENNIT__FILE)
 		return 0;
 	sennit__fd_ready_to_attach(slot);
-	event.data.u64 = (word >> 32) << 32 | slot->cell.index;
+	event.data.u64 = (uint64_t)sennit__generation_of(word) << 32 | slot->cell.index;
 	error = sennit__sys_epoll_ctl(io->epoll, EPOLL_CTL_ADD, slot->fd, &event);
 	if (error != -EPERM)
 		return error;

@@ -162,6 +162,28 @@ static void a_cancel_on_the_owner_and_two_elsewhere(void)
 	world_end(w);
 }
 
+static void cancel_start_cancel(void *argument)
+{
+	struct world *w = argument;
+
+	cancel(w);
+	call_read(&w->object, &w->call[0]);
+	cancel(w);
+}
+
+static void a_cancel_while_the_message_of_another_is_received_is_not_lost(void)
+{
+	struct world *w = world_new("");
+
+	model_thread(cancel_start_cancel, w);
+	cancel(w); /* its message may come after the start, and before the third cancel */
+	look(w);
+	model_join();
+	drive(w);
+	model_assert(was_canceled(&w->call[0]));
+	world_end(w);
+}
+
 /* --- writes and waits ------------------------------------------------------------------------- */
 
 static void a_cancel_elsewhere_ends_a_write_and_a_wait(void)
@@ -203,6 +225,9 @@ const struct model_scenario model_scenarios[] = {
 	 .preemptions = 3},
 	{.name = "a_cancel_on_the_owner_and_two_elsewhere",
 	 .run = a_cancel_on_the_owner_and_two_elsewhere,
+	 .preemptions = 3},
+	{.name = "a_cancel_while_the_message_of_another_is_received_is_not_lost",
+	 .run = a_cancel_while_the_message_of_another_is_received_is_not_lost,
 	 .preemptions = 3},
 	{.name = "a_cancel_elsewhere_ends_a_write_and_a_wait",
 	 .run = a_cancel_elsewhere_ends_a_write_and_a_wait,

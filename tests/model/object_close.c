@@ -338,6 +338,33 @@ static void a_release_while_nobody_is_inside_ends_what_is_in_flight(void)
 	world_end(w);
 }
 
+/* --- destroy ---------------------------------------------------------------------------------- */
+
+static void start_and_go(void *argument)
+{
+	struct world *w = argument;
+
+	call_read(&w->object, &w->call[0]);
+}
+
+/* The last handler has run, and who started it is about to wake a worker that it found asleep. */
+static void destroy_waits_for_a_wake_that_is_owed(void)
+{
+	struct world *w = world_new("x");
+
+	kernel_let_eventfds_order();
+	model_thread(start_and_go, w);
+	look(w);
+	if (w->call[0].ended)
+		model_assert(sennit_runtime_destroy(w->runtime) == 0);
+	model_join();
+	model_outcome("%s", w->call[0].ended ? "destroyed" : "not ended");
+	if (!w->call[0].ended)
+		world_end(w);
+	model_assert(kernel_open_count() == 0);
+	model_assert(model_blocks() == w->blocks + kernel_blocks());
+}
+
 const struct model_scenario model_scenarios[] = {
 	{.name = "two_closes_elsewhere_close_once",
 	 .run = two_closes_elsewhere_close_once,
@@ -388,5 +415,9 @@ const struct model_scenario model_scenarios[] = {
 	{.name = "a_release_while_nobody_is_inside_ends_what_is_in_flight",
 	 .run = a_release_while_nobody_is_inside_ends_what_is_in_flight,
 	 .preemptions = MODEL_ALL},
+	{.name = "destroy_waits_for_a_wake_that_is_owed",
+	 .run = destroy_waits_for_a_wake_that_is_owed,
+	 .preemptions = MODEL_ALL,
+	 .outcomes = "destroyed not ended"},
 	{0},
 };

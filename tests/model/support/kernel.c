@@ -5,6 +5,7 @@
 #include "tests/model/support/kernel.h"
 
 #include "io/sys/sys.h"
+#include "runtime/base/atomic.h"
 #include "runtime/topology/plan.h"
 #include "tests/model/explorer/explorer.h"
 
@@ -28,12 +29,14 @@ struct descriptor {
 	struct descriptor *epoll; /* where it is registered */
 	struct epoll_event event;
 	uint32_t edges; /* not reported yet */
+	struct sennit__atomic_u32 lock;
 };
 
 /* Of this execution. */
 static struct {
 	struct descriptor *descriptor;
 	unsigned blocks;
+	bool eventfds_order;
 } kernel;
 
 void *explorer_memcpy(void *to, const void *from, size_t size);
@@ -42,6 +45,12 @@ void kernel_new(void)
 {
 	kernel.descriptor = model_new(DESCRIPTORS_MAX * sizeof *kernel.descriptor);
 	kernel.blocks = 1;
+	kernel.eventfds_order = false;
+}
+
+void kernel_let_eventfds_order(void)
+{
+	kernel.eventfds_order = true;
 }
 
 static struct model_object *make_object(const char *name)
@@ -303,6 +312,13 @@ int sennit__sys_eventfd(unsigned value, int flags)
 	return number_of(d);
 }
 
+/* Taken by writers before they count, by readers after. */
+static void lock(struct descriptor *d)
+{
+	if (kernel.eventfds_order)
+		(void)sennit__fetch_add_acq_rel_u32(&d->lock, 1);
+}
+
 ssize_t sennit__sys_read(int fd, void *data, size_t size)
 {
 	struct descriptor *d = step_at(fd, EVENT, "is read");
@@ -311,13 +327,17 @@ ssize_t sennit__sys_read(int fd, void *data, size_t size)
 		return -EAGAIN;
 	memcpy(data, &d->count, size);
 	d->count = 0;
+	lock(d);
 	return (ssize_t)size;
 }
 
 ssize_t sennit__sys_write(int fd, const void *data, size_t size)
 {
-	struct descriptor *d = step_at(fd, EVENT, "is written");
+	struct descriptor *d;
 	uint64_t value;
+
+	lock(at(fd, EVENT));
+	d = step_at(fd, EVENT, "is written");
 
 	memcpy(&value, data, sizeof value);
 	d->count += value;

@@ -22,6 +22,9 @@
 /* A kernel without descriptors: the first thing in a scenario. */
 void kernel_new(void);
 
+/* From here on who reads an eventfd has seen what its writers did before, as it is with Linux. */
+void kernel_let_eventfds_order(void);
+
 /* A stream from whose other end `data` has come already. */
 int kernel_stream(const char *data);
 
