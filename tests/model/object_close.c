@@ -274,6 +274,44 @@ static void a_slot_is_not_used_again_while_two_stale_messages_may_be_on_their_wa
 	reopen_against(cancel_stale, close_stale);
 }
 
+struct second {
+	struct sennit_descriptor object;
+	struct world *world;
+	int fd;
+};
+
+static void open_second(void *argument)
+{
+	struct second *s = argument;
+	struct world *w = s->world;
+
+	model_assert(sennit_descriptor_assign(&s->object, w->executor, s->fd) == 0);
+	call_read(&s->object, &w->call[0]);
+	sennit_runtime_guard_put(w->runtime);
+}
+
+static void a_slot_that_the_owner_frees_is_opened_elsewhere(void)
+{
+	struct world *w = world_new("");
+	struct second *s = model_new(sizeof *s);
+
+	w->blocks++;
+	s->world = w;
+	s->fd = kernel_stream("x");
+	post(w, on_owner_close);
+	sennit_runtime_guard_get(w->runtime);
+	model_thread(open_second, s);
+	drive(w);
+	model_join();
+	drive(w);
+	model_assert(was_served(&w->call[0]));
+	model_assert(sennit_is_open(&s->object.stream) && !sennit_is_open(&w->object.stream));
+	model_outcome("%s", s->object.stream.object_.slot_ == w->object.stream.object_.slot_
+				    ? "same" : "another");
+	sennit_close(&s->object.stream);
+	world_end(w);
+}
+
 /* --- release ---------------------------------------------------------------------------------- */
 
 static void release(void *argument)
@@ -404,6 +442,10 @@ const struct model_scenario model_scenarios[] = {
 	 .outcomes = "same"},
 	{.name = "a_slot_is_not_used_again_while_two_stale_messages_may_be_on_their_way",
 	 .run = a_slot_is_not_used_again_while_two_stale_messages_may_be_on_their_way,
+	 .preemptions = MODEL_ALL,
+	 .outcomes = "another same"},
+	{.name = "a_slot_that_the_owner_frees_is_opened_elsewhere",
+	 .run = a_slot_that_the_owner_frees_is_opened_elsewhere,
 	 .preemptions = MODEL_ALL,
 	 .outcomes = "another same"},
 	{.name = "a_release_elsewhere_while_the_owner_is_at_work_or_is_not",
