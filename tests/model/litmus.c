@@ -16,6 +16,9 @@
  *
  * with acq, rel or acqrel behind where that is its order. An outcome is what the registers hold at
  * the end, then the places that the program names after a slash.
+ *
+ * One more, to try: --scenario=a_program_of_ones_own --argument=PROGRAM; oracle.test does that with
+ * random ones.
  */
 #include "runtime/base/atomic.h"
 #include "tests/model/explorer/explorer.h"
@@ -440,5 +443,8 @@ const struct model_scenario model_scenarios[] = {
 		"0011 0021 0022 0112 0122 0211 0221 0223 1021 1022 1122 1221 1223 2112 2132 2211 "
 		"2231 2233")},
 	{WITHIN(0, loads_without_a_preemption, "x=1; x=2 | r0=x; r1=x", "00 01 02 11 12 22")},
+
+	/* with --argument=PROGRAM, any */
+	{ALLOWS(a_program_of_ones_own, "x=1 | r0=x / x", "01 11")},
 	{0},
 };

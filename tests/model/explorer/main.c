@@ -13,9 +13,11 @@
 #define OUTCOMES_MAX 256
 #define ENOUGH 10000000
 #define DEEPER 1000000
+#define CHOICES_SHOWN 2000
 
 static struct {
 	const char *only;
+	const char *argument; /* instead of the scenario's; NULL: its own */
 	const char *replay;
 	uint64_t random; /* executions; 0: search */
 	uint64_t seed;
@@ -171,6 +173,21 @@ static struct report explore(const struct model_scenario *scenario)
 	return report;
 }
 
+/* The choices of this execution, cut short: nobody reads those of a livelock to the end. */
+static const char *choices(void)
+{
+	static char text[CHOICES_SHOWN + 4];
+	const char *all = search_string();
+	int length = CHOICES_SHOWN;
+
+	if (strlen(all) <= CHOICES_SHOWN)
+		return all;
+	while (all[length] < 'a') /* a letter begins each run */
+		length--;
+	snprintf(text, sizeof text, "%.*s...", length, all);
+	return text;
+}
+
 static const char *bound(void)
 {
 	static char text[48];
@@ -219,27 +236,30 @@ static bool fails_again(void)
 	return search_begin_replay(search_string()) && !engine_run() && !strcmp(text, x.failure);
 }
 
-static bool run_scenario(const struct model_scenario *scenario)
+static bool run_scenario(const struct model_scenario *scenario, struct report *report)
 {
-	struct report report;
 	const char *wrong;
 
 	printf("test: %s\n", scenario->name);
-	report = explore(scenario);
-	wrong = verdict(scenario, &report);
-	if (!wrong && report.failed && !fails_again())
+	*report = explore(scenario);
+	wrong = verdict(scenario, report);
+	if (!wrong && report->failed && !fails_again())
 		wrong = "it failed as it should, but its choices do not lead there again";
 	printf("explored: %s/%s: %llu executions, %llu cut short, %s, %s, %.1f s, %.0f a second\n",
-	       program, scenario->name, (unsigned long long)report.executions,
-	       (unsigned long long)report.pruned, bound(),
-	       report.failed ? "failed" : report.complete ? "complete" : "NOT complete",
-	       report.took_s,
-	       (double)(report.executions + report.pruned) / (report.took_s + 1e-9));
+	       program, scenario->name, (unsigned long long)report->executions,
+	       (unsigned long long)report->pruned, bound(),
+	       report->failed ? "failed" : report->complete ? "complete" : "NOT complete",
+	       report->took_s,
+	       (double)(report->executions + report->pruned) / (report->took_s + 1e-9));
+	if (options.only && outcome_count && !report->failed)
+		printf("outcomes: %s\n", outcomes_seen());
 	if (wrong) {
 		printf("failure: %s [\n%s\n]\n", scenario->name, wrong);
-		if (report.failed)
-			printf("to see it: tests/model/replay %s/%s:%s\n", program, scenario->name,
-			       search_string());
+		if (report->failed)
+			printf("to see it: tests/model/replay %s/%s:%s%s%s%s\n", program,
+			       scenario->name, choices(), options.argument ? " --argument='" : "",
+			       options.argument ? options.argument : "",
+			       options.argument ? "'" : "");
 	} else {
 		printf("success: %s\n", scenario->name);
 	}
@@ -247,14 +267,42 @@ static bool run_scenario(const struct model_scenario *scenario)
 	return !wrong;
 }
 
-/* The same once more, with random choices. */
-static bool run_at_random(const struct model_scenario *scenario)
+/* The same once more, with random choices: few where the search was complete and small. */
+static bool run_at_random(const struct model_scenario *scenario, const struct report *searched)
 {
+	struct report report;
 	bool passed;
 
 	options.random = DEEPER;
-	passed = scenario->fails || run_scenario(scenario);
+	if (searched->complete && searched->executions < DEEPER / 100)
+		options.random = 10 * searched->executions;
+	passed = scenario->fails || run_scenario(scenario, &report);
 	options.random = 0;
+	return passed;
+}
+
+static bool run_one(const struct model_scenario *scenario)
+{
+	struct report report;
+	bool passed = run_scenario(scenario, &report);
+
+	if (options.deeper)
+		passed = run_at_random(scenario, &report) && passed;
+	return passed;
+}
+
+/* The scenario with each argument of the command line: what they should come to is not known. */
+static bool run_with_arguments(const struct model_scenario *scenario, int count, char **arguments)
+{
+	struct model_scenario other = *scenario;
+	bool passed = true;
+
+	other.fails = other.outcomes = NULL;
+	for (int i = 1; i < count; i++)
+		if (!strncmp(arguments[i], "--argument=", 11)) {
+			options.argument = other.argument = arguments[i] + 11;
+			passed = run_one(&other) && passed;
+		}
 	return passed;
 }
 
@@ -265,12 +313,16 @@ static int replay(const char *string)
 	const char *colon = strchr(string, ':');
 
 	for (const struct model_scenario *s = model_scenarios; colon && s->name; s++) {
+		struct model_scenario scenario = *s;
+
 		if (strlen(s->name) != (size_t)(colon - string) ||
 		    strncmp(s->name, string, (size_t)(colon - string)))
 			continue;
 		if (!search_begin_replay(colon + 1))
 			break;
-		x.scenario = s;
+		if (options.argument)
+			scenario.argument = options.argument;
+		x.scenario = &scenario;
 		x.preemptions = MODEL_ALL;
 		trace_on = true;
 		if (!engine_run())
@@ -287,7 +339,8 @@ static int replay(const char *string)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: %s [--list] [--sites] [--scenario=NAME] [--preemptions=N|all]\n"
+		"usage: %s [--list] [--sites] [--preemptions=N|all]\n"
+		"  [--scenario=NAME [--argument=TEXT]...]\n"
 		"  [--limit=EXECUTIONS] [--random=EXECUTIONS [--seed=N]] [--deeper]\n"
 		"  [--mutate=FILE:LINE=ORDER | --as-mutant] [--replay=SCENARIO:CHOICES]\n",
 		program);
@@ -299,7 +352,7 @@ static void on_crash(int signal)
 	static char text[128];
 	int length = snprintf(text, sizeof text, "signal %d in the code under test; to see it: ",
 			      signal);
-	const char *string = search_string();
+	const char *string = choices();
 	ssize_t ignored = write(STDOUT_FILENO, text, (size_t)length);
 
 	fflush(stdout);
@@ -343,6 +396,8 @@ static int read_option(const char *argument)
 	}
 	if (!strncmp(argument, "--scenario=", 11)) {
 		options.only = value;
+	} else if (!strncmp(argument, "--argument=", 11)) {
+		options.argument = value;
 	} else if (!strncmp(argument, "--preemptions=", 14)) {
 		options.preemptions_given = true;
 		options.preemptions = strcmp(value, "all") ? atoi(value) : MODEL_ALL;
@@ -378,14 +433,17 @@ int main(int count, char **arguments)
 	}
 	plain_init();
 	catch_crashes();
+	if (options.argument && !options.only && !options.replay)
+		return usage();
 	if (options.replay)
 		return replay(options.replay);
 	for (const struct model_scenario *s = model_scenarios; s->name; s++) {
 		if (options.only ? strcmp(options.only, s->name) : options.mutated && s->fails)
 			continue;
-		passed = run_scenario(s) && passed;
-		if (options.deeper)
-			passed = run_at_random(s) && passed;
+		if (options.argument)
+			passed = run_with_arguments(s, count, arguments) && passed;
+		else
+			passed = run_one(s) && passed;
 		any = true;
 		if (!passed && options.mutated)
 			break;

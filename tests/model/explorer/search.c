@@ -285,7 +285,7 @@ bool search_begin_replay(const char *choices)
 {
 	x.mode = REPLAY;
 	to_repeat = 0;
-	while (*choices) {
+	while (*choices && strcmp(choices, "...") != 0) {
 		int thread = *choices++ - 'a';
 		long run = strtol(choices, (char **)&choices, 10);
 
