@@ -570,8 +570,7 @@ static void on_message(struct sennit_task *task, int error)
 	struct sennit__worker *worker = slot->owner;
 
 	(void)error;
-	/* P1, kept: acquire, as there is no release alone; who ends something looks again anyway */
-	sennit__fetch_add_acq_rel_u64(&slot->word, (uint64_t)0 - MESSAGE);
+	sennit__fetch_add_release_u64(&slot->word, (uint64_t)0 - MESSAGE); /* P1 */
 	if (slot->type && !(slot->flags & (SENNIT__SLOT_KNOWN | SENNIT__SLOT_GONE)))
 		make_known(slot);
 	apply(slot);

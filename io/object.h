@@ -22,7 +22,7 @@
  * Orders      P1  the cas of cancel and close (acq_rel) and free (store_release) with the loads of
  *                 start, of is_open, and of the owner where it ends something (acquire): what was
  *                 done before a cancel or close is visible to who hears of it: the handler, the
- *                 type's functions, who finds the object not open. The receipt (acq_rel) with the
+ *                 type's functions, who finds the object not open. The receipt (release) with the
  *                 cas of the next cancel: the message may be sent again. Loads of the owner that
  *                 end nothing are relaxed: the generation is its own, and no bit but MESSAGE is
  *                 ever taken back. A slot's contents come by the inbox (inbox.P1) and the slab

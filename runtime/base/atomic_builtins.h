@@ -55,6 +55,10 @@
 	{                                                                                          \
 		return __atomic_fetch_add(&a->value, v, __ATOMIC_RELAXED);                         \
 	}                                                                                          \
+	static inline T sennit__fetch_add_release_##F(struct sennit__atomic_##F *a, T v)           \
+	{                                                                                          \
+		return __atomic_fetch_add(&a->value, v, __ATOMIC_RELEASE);                         \
+	}                                                                                          \
 	static inline T sennit__fetch_add_acq_rel_##F(struct sennit__atomic_##F *a, T v)           \
 	{                                                                                          \
 		return __atomic_fetch_add(&a->value, v, __ATOMIC_ACQ_REL);                         \

@@ -68,12 +68,15 @@
 	{                                                                                          \
 		return ck_pr_faa_##CK(&a->value, v);                                               \
 	}                                                                                          \
+	static inline T sennit__fetch_add_release_##F(struct sennit__atomic_##F *a, T v)           \
+	{                                                                                          \
+		ck_pr_fence_release();                                                             \
+		return ck_pr_faa_##CK(&a->value, v);                                               \
+	}                                                                                          \
 	static inline T sennit__fetch_add_acq_rel_##F(struct sennit__atomic_##F *a, T v)           \
 	{                                                                                          \
-		T old;                                                                             \
+		T old = sennit__fetch_add_release_##F(a, v);                                       \
                                                                                                    \
-		ck_pr_fence_release();                                                             \
-		old = ck_pr_faa_##CK(&a->value, v);                                                \
 		ck_pr_fence_acquire();                                                             \
 		return old;                                                                        \
 	}

@@ -43,6 +43,8 @@
   assert_true(a.value == low && expected == low);                                                  \
   assert_true(sennit__fetch_add_relaxed_##F(&a, high) == low);                                     \
   assert_true(a.value == (T)-1);                                                                   \
+  assert_true(sennit__fetch_add_release_##F(&a, 2) == (T)-1);                                      \
+  assert_true(sennit__fetch_add_release_##F(&a, (T)0 - 2) == 1);                                   \
   assert_true(sennit__fetch_add_acq_rel_##F(&a, 1) == (T)-1);                                      \
   assert_true(a.value == 0);                                                                       \
   assert_true(sennit__fetch_add_acq_rel_##F(&a, (T)0 - 1) == 0);                                   \

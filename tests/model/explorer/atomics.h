@@ -126,6 +126,10 @@ void explorer_fence(const struct explorer_site *site);
 	EXPLORER_ADD(A, uint32_t, V, "fetch_add_relaxed_u32", RELAXED)
 #define sennit__fetch_add_relaxed_u64(A, V)                                                        \
 	EXPLORER_ADD(A, uint64_t, V, "fetch_add_relaxed_u64", RELAXED)
+#define sennit__fetch_add_release_u32(A, V)                                                        \
+	EXPLORER_ADD(A, uint32_t, V, "fetch_add_release_u32", RELEASE)
+#define sennit__fetch_add_release_u64(A, V)                                                        \
+	EXPLORER_ADD(A, uint64_t, V, "fetch_add_release_u64", RELEASE)
 #define sennit__fetch_add_acq_rel_u32(A, V)                                                        \
 	EXPLORER_ADD(A, uint32_t, V, "fetch_add_acq_rel_u32", ACQ_REL)
 #define sennit__fetch_add_acq_rel_u64(A, V)                                                        \
