@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* executor.c - post and dispatch. Checked by tests/unit/executor.c, tests/stress/post.c */
+/* executor.c - post and dispatch. Checked by tests/unit/executor.c, tests/stress/post.c,
+ * tests/model/started.c
+ */
 #include <sennit/executor.h>
 
 #include "runtime/sched/idle.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* runtime.c - create, start, the run forms, join, destroy. The protocol is in runtime.h.
- * Checked by tests/unit/runtime.c, tests/stress/destroy.c
+ * Checked by tests/model/started.c, tests/model/driven.c, tests/model/destroy.c,
+ * tests/unit/runtime.c, tests/stress/destroy.c
  */
 #include "runtime/sched/runtime.h"
 
@@ -118,7 +119,8 @@ int sennit_runtime_create(const struct sennit_runtime_options *options,
 		release(runtime);
 		return error;
 	}
-	sennit__store_release_u32(&runtime->worker_count, 1); /* P2 */
+	/* relaxed: nobody knows the runtime yet */
+	sennit__store_relaxed_u32(&runtime->worker_count, 1);
 	*result = runtime;
 	return 0;
 }
@@ -148,7 +150,8 @@ int sennit_runtime_destroy(struct sennit_runtime *runtime)
 	sennit__fork_check(runtime, "sennit_runtime_destroy");
 	count = sennit__worker_count(runtime);
 	sennit__store_release_u32(&runtime->shutdown, 1); /* P1 */
-	if (sennit__load_acquire_u32(&runtime->mode) == SENNIT__MODE_STARTED) { /* P3 */
+	/* relaxed: who destroys comes after who started */
+	if (sennit__load_relaxed_u32(&runtime->mode) == SENNIT__MODE_STARTED) {
 		for (unsigned i = 0; i < count; i++)
 			sennit__idle_wake(runtime->worker[i]);
 		sennit__work_wait(runtime);
@@ -168,7 +171,8 @@ static bool settle_mode(struct sennit_runtime *runtime, uint32_t mode)
 {
 	uint32_t found = SENNIT__MODE_NEW;
 
-	return sennit__cas_acq_rel_u32(&runtime->mode, &found, mode) || found == mode; /* P3 */
+	/* relaxed: it tells nothing but itself; what the worker holds comes with its inside */
+	return sennit__cas_relaxed_u32(&runtime->mode, &found, mode) || found == mode;
 }
 
 static int start_workers(struct sennit_runtime *runtime)
@@ -199,16 +203,18 @@ int sennit_runtime_start(struct sennit_runtime *runtime)
 	int error;
 
 	sennit__fork_check(runtime, "sennit_runtime_start");
-	if (!sennit__cas_acq_rel_u32(&runtime->mode, &found, SENNIT__MODE_STARTED)) /* P3 */
+	if (!sennit__cas_acquire_u32(&runtime->mode, &found, SENNIT__MODE_STARTED)) /* P3 */
 		return -EBUSY;
-	sennit__store_release_u32(&runtime->stopped, 0); /* P1: that is of the run forms */
+	/* relaxed: that is of the run forms, and there will be none */
+	sennit__store_relaxed_u32(&runtime->stopped, 0);
 	sennit__work_get(runtime, SENNIT__GUARD);
-	sennit__store_release_u32(&runtime->start_guard, 1); /* P1 */
+	sennit__store_release_u32(&runtime->start_guard, 1); /* P4 */
 	error = start_workers(runtime);
 	if (error) {
-		sennit__store_release_u32(&runtime->start_guard, 0); /* P1 */
+		/* relaxed: what gives the guard back publishes it */
+		sennit__store_relaxed_u32(&runtime->start_guard, 0);
 		sennit__work_put(runtime);
-		sennit__store_release_u32(&runtime->mode, SENNIT__MODE_NEW); /* P1 */
+		sennit__store_release_u32(&runtime->mode, SENNIT__MODE_NEW); /* P3 */
 	}
 	return error;
 }
@@ -220,9 +226,11 @@ int sennit_runtime_join(struct sennit_runtime *runtime)
 	sennit__fork_check(runtime, "sennit_runtime_join");
 	if (sennit__current)
 		return -EDEADLK;
-	if (sennit__load_acquire_u32(&runtime->mode) != SENNIT__MODE_STARTED) /* P3 */
+	/* relaxed: who joins comes after who started */
+	if (sennit__load_relaxed_u32(&runtime->mode) != SENNIT__MODE_STARTED)
 		return -EINVAL;
-	if (sennit__cas_acq_rel_u32(&runtime->start_guard, &held, 0)) /* P1 */
+	/* relaxed: what gives the guard back publishes it */
+	if (sennit__cas_relaxed_u32(&runtime->start_guard, &held, 0))
 		sennit__work_put(runtime);
 	sennit__work_wait(runtime);
 	return 0;
@@ -245,8 +253,9 @@ static struct sennit__worker *drive(struct sennit_runtime *runtime, const char *
 
 static bool told_to_return(const struct sennit_runtime *runtime)
 {
-	return sennit__load_acquire_u32(&runtime->stopped) || /* P1 */
-	       sennit__load_acquire_u32(&runtime->shutdown);  /* P1 */
+	/* relaxed: falling asleep fences before the run form returns (P1) */
+	return sennit__load_relaxed_u32(&runtime->stopped) ||
+	       sennit__load_relaxed_u32(&runtime->shutdown); /* relaxed: it ends a misuse */
 }
 
 /* Runs at most `most` handlers; waits for some only where `block`. */
@@ -299,7 +308,8 @@ void sennit_runtime_stop(struct sennit_runtime *runtime)
 	unsigned count = sennit__worker_count(runtime);
 
 	sennit__fork_check(runtime, "sennit_runtime_stop");
-	if (sennit__load_acquire_u32(&runtime->mode) == SENNIT__MODE_STARTED) /* P3 */
+	/* relaxed: only to notice misuse */
+	if (sennit__load_relaxed_u32(&runtime->mode) == SENNIT__MODE_STARTED)
 		sennit__misuse("sennit_runtime_stop", "the runtime was started: join it");
 	sennit__store_release_u32(&runtime->stopped, 1); /* P1 */
 	for (unsigned i = 0; i < count; i++)
@@ -325,10 +335,11 @@ void sennit_runtime_guard_get(struct sennit_runtime *runtime)
 
 void sennit_runtime_guard_put(struct sennit_runtime *runtime)
 {
-	uint32_t before = sennit__load_acquire_u32(&runtime->start_guard); /* P1 */
+	uint32_t before = sennit__load_acquire_u32(&runtime->start_guard); /* P4 */
 	uint64_t guards = sennit__work_guards(runtime);
 	/* start's own is among them where it was held before and after */
-	uint32_t starts = before & sennit__load_acquire_u32(&runtime->start_guard); /* P1 */
+	/* relaxed: where the guards that were read tell of its return, so does this (work.P2) */
+	uint32_t starts = before & sennit__load_relaxed_u32(&runtime->start_guard);
 
 	if (guards <= starts)
 		sennit__misuse("sennit_runtime_guard_put", "more guards given back than taken");

@@ -5,11 +5,17 @@
  * State       stopped, shutdown, exiting: 0 then 1; stopped also back, by restart.
  *             mode: NEW -> STARTED (start) or DRIVEN (the first run form).
  *             tickets, quiet: see work.h.
- * Orders      P1  the three flags: store (release) with load (acquire); idle.h adds the fences that
- *                 a sleeping worker needs.
+ * Orders      P1  stopped: store (release) with the load (acquire) of who asks, and with the full
+ *                 fence (idle.h) before a run form returns; shutdown: store (release) with
+ *                 worker.c's load (acquire) before its handlers run. exiting tells nothing but
+ *                 itself.
  *             P2  worker_count (release, after the worker is ready) with its loads (acquire).
- *             P3  mode: cas (acq_rel) with loads (acquire).
- * Checked by  tests/unit/runtime.c, tests/stress/destroy.c
+ *             P3  mode: back to NEW (release) with start's cas (acquire): what a start that failed
+ *                 has undone.
+ *             P4  start_guard: 1 (release, after the guard was taken) with guard_put's load
+ *                 (acquire), which tells it from the caller's.
+ * Checked by  tests/model/started.c, tests/model/driven.c, tests/model/destroy.c,
+ *             tests/unit/runtime.c, tests/stress/destroy.c
  */
 #ifndef SENNIT_RUNTIME_SCHED_RUNTIME_H
 #define SENNIT_RUNTIME_SCHED_RUNTIME_H

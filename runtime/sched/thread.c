@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* thread.c - the threads of a started runtime. Checked by tests/unit/runtime.c */
+/* thread.c - the threads of a started runtime. Checked by tests/unit/runtime.c,
+ * tests/model/started.c
+ */
 #include "runtime/base/misuse.h"
 #include "runtime/sched/idle.h"
 #include "runtime/sched/runtime.h"
@@ -32,8 +34,9 @@ static void *thread_main(void *argument)
 
 	prepare_thread(worker);
 	sennit__worker_adopt(worker);
-	while (!sennit__load_acquire_u32(&runtime->exiting)) { /* worker.P3 */
-		if (sennit__load_acquire_u32(&runtime->shutdown)) /* worker.P3 */
+	while (!sennit__load_relaxed_u32(&runtime->exiting)) { /* relaxed: tells nothing else */
+		/* relaxed: settle asks again, with acquire, before the first handler */
+		if (sennit__load_relaxed_u32(&runtime->shutdown))
 			sennit__worker_shutdown(worker);
 		else
 			sennit__worker_turn(worker, SENNIT__TURN);
@@ -79,10 +82,10 @@ int sennit__threads_start(struct sennit_runtime *runtime, unsigned count)
 
 void sennit__threads_join(struct sennit_runtime *runtime, unsigned count)
 {
-	sennit__store_release_u32(&runtime->exiting, 1); /* worker.P3 */
+	sennit__store_relaxed_u32(&runtime->exiting, 1); /* relaxed: tells nothing else */
 	for (unsigned i = 0; i < count; i++)
 		sennit__idle_wake(runtime->worker[i]);
 	for (unsigned i = 0; i < count; i++)
 		pthread_join(runtime->worker[i]->thread, NULL);
-	sennit__store_release_u32(&runtime->exiting, 0); /* worker.P3 */
+	sennit__store_relaxed_u32(&runtime->exiting, 0); /* relaxed: nobody is there to see it */
 }

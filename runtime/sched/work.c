@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* work.c - the protocol is in work.h. Checked by tests/stress/post.c, tests/stress/destroy.c */
+/* work.c - the protocol is in work.h. Checked by tests/model/work.c, tests/model/driven.c,
+ * tests/stress/post.c, tests/stress/destroy.c
+ */
 #include "runtime/sched/work.h"
 
 #include "runtime/base/futex.h"
@@ -7,7 +9,8 @@
 
 void sennit__work_get(struct sennit_runtime *runtime, uint64_t unit)
 {
-	sennit__fetch_add_acq_rel_u64(&runtime->guards, unit); /* P2 */
+	/* relaxed: published by what it is for: the end of a handler, a push, start_guard */
+	sennit__fetch_add_relaxed_u64(&runtime->guards, unit);
 }
 
 #define GUARDS(word) ((word) & (SENNIT__ABROAD - 1))
@@ -15,7 +18,7 @@ void sennit__work_get(struct sennit_runtime *runtime, uint64_t unit)
 
 static uint64_t take(struct sennit_runtime *runtime, uint64_t units)
 {
-	return sennit__fetch_add_acq_rel_u64(&runtime->guards, (uint64_t)0 - units); /* P2 */
+	return sennit__fetch_add_release_u64(&runtime->guards, (uint64_t)0 - units); /* P2 */
 }
 
 /* Gives units back. The runtime may be destroyed as soon as they do not count any more, so the wake
@@ -59,7 +62,7 @@ static bool held(const struct sennit_runtime *runtime)
 {
 	uint64_t counted = COUNTED(sennit__load_acquire_u64(&runtime->guards)); /* P2 */
 
-	if (sennit__load_acquire_u32(&runtime->shutdown)) /* runtime.P1 */
+	if (sennit__load_relaxed_u32(&runtime->shutdown)) /* relaxed: who asks has fenced */
 		return counted >= SENNIT__ABROAD;
 	return counted != 0;
 }
@@ -67,10 +70,10 @@ static bool held(const struct sennit_runtime *runtime)
 /* Lets quiet reach `ticket`; it never goes back. */
 static void answer(struct sennit_runtime *runtime, uint32_t ticket)
 {
-	uint32_t quiet = sennit__load_acquire_u32(&runtime->quiet); /* P3 */
+	uint32_t quiet = sennit__load_relaxed_u32(&runtime->quiet); /* relaxed: the cas checks it */
 
 	while ((int32_t)(ticket - quiet) > 0)
-		if (sennit__cas_acq_rel_u32(&runtime->quiet, &quiet, ticket)) { /* P3 */
+		if (sennit__cas_release_u32(&runtime->quiet, &quiet, ticket)) { /* P3 */
 			sennit__futex_wake_all(&runtime->quiet);
 			return;
 		}
@@ -106,7 +109,7 @@ bool sennit__work_none_left(struct sennit_runtime *runtime)
 
 void sennit__work_wait(struct sennit_runtime *runtime)
 {
-	uint32_t ticket = sennit__fetch_add_acq_rel_u32(&runtime->tickets, 1) + 1; /* P3 */
+	uint32_t ticket = sennit__fetch_add_release_u32(&runtime->tickets, 1) + 1; /* P3 */
 	uint32_t quiet;
 
 	sennit__idle_wake(runtime->worker[0]);

@@ -38,10 +38,12 @@
  * Progress    none_left: wait-free, O(workers), and O(1) while a guard is held. wait: blocks.
  * Orders      P1  ended_published: idle.c's store (release) with the load here (acquire): what the
  *                 handlers did that have run. That begun is current comes from the head, inbox.P2.
- *             P2  guards: fetch_add (acq_rel) with the load (acquire).
- *             P3  tickets: fetch_add (acq_rel) with the load (acquire); quiet: cas (acq_rel) with
+ *             P2  guards: what gives back (release) with the load (acquire): what was done under
+ *                 the guard, and before who gave it back has left.
+ *             P3  tickets: fetch_add (release) with the load (acquire); quiet: cas (release) with
  *                 the load (acquire): what the waiter may rely on having happened.
- * Checked by  tests/unit/runtime.c, tests/stress/post.c, tests/stress/destroy.c
+ * Checked by  tests/model/work.c, tests/model/driven.c, tests/model/destroy.c,
+ *             tests/unit/runtime.c, tests/stress/post.c, tests/stress/destroy.c
  */
 #ifndef SENNIT_RUNTIME_SCHED_WORK_H
 #define SENNIT_RUNTIME_SCHED_WORK_H

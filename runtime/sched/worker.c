@@ -175,7 +175,7 @@ static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
 	struct sennit_task *task;
 	uint64_t ran = 0;
 
-	/* relaxed: the run form asks again, with acquire, before it returns */
+	/* relaxed: falling asleep fences before the run form returns */
 	while (ran < most && !sennit__load_relaxed_u32(&runtime->stopped) &&
 	       (task = next_handler(worker))) {
 		task->state_ = 0;
@@ -192,9 +192,9 @@ static bool told_to_stop(const struct sennit__worker *worker)
 {
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
 
-	/* relaxed: who is told asks again, with acquire, in its loop */
+	/* relaxed: falling asleep fences before the run form returns */
 	return sennit__load_relaxed_u32(&runtime->stopped) ||
-	       /* relaxed: so here */
+	       /* relaxed: settle asks again, with acquire */
 	       (sennit__load_relaxed_u32(&runtime->shutdown) && !worker->swept);
 }
 
@@ -228,8 +228,10 @@ static bool out_of_work(const struct sennit__worker *worker)
 {
 	struct sennit_runtime *runtime = worker->executor.runtime_;
 
-	if (!sennit__work_none_left(runtime) || worker->shutdown ||
-	    sennit__load_acquire_u32(&runtime->mode) != SENNIT__MODE_DRIVEN) /* runtime.P3 */
+	if (!sennit__work_none_left(runtime) || worker->shutdown)
+		return false;
+	/* relaxed: settled before this thread came in */
+	if (sennit__load_relaxed_u32(&runtime->mode) != SENNIT__MODE_DRIVEN)
 		return false;
 	sennit__store_release_u32(&runtime->stopped, 1); /* P3 */
 	return true;

@@ -12,8 +12,8 @@
  *             thread that looks or releases something and is gone at once: others wait for it.
  * Progress    send: lock-free. turn: bounded by its budget.
  * Orders      P2  leave inside (release)  with  enter (acquire): the worker's own fields.
- *             P3  store of runtime's stopped, shutdown, exiting (release) with the loads in the
- *                 loop (acquire): what the one who says so did before.
+ *             P3  store of runtime's stopped (release) as in runtime.P1; its shutdown (release)
+ *                 with the load (acquire) of who tells handlers: what was done before destroy.
  * Checked by  tests/unit/runtime.c, tests/stress/post.c, tests/stress/destroy.c,
  *             tests/model/idle.c
  */

@@ -19,6 +19,7 @@ struct world {
 		int given;                  /* the poster writes it */
 		int ended;                  /* the handler does */
 	} jobs[JOBS_MAX];
+	int reason; /* written before destroy is called */
 	struct sennit_runtime *abroad;
 	struct sennit__slot slot;
 	struct sennit_op op;
@@ -160,6 +161,26 @@ static void join_then_destroy_under_a_guard(void)
 	destroy(w);
 }
 
+static void on_reason(struct sennit_task *task, int error)
+{
+	struct world *w = (struct world *)(void *)((char *)task - offsetof(struct world, jobs));
+
+	if (error)
+		model_assert(w->reason);
+	on_run(task, error);
+}
+
+static void handlers_know_what_was_before(void)
+{
+	struct world *w = make(1);
+
+	sennit_runtime_start(w->runtime);
+	w->jobs[0].given = 1;
+	sennit_post(sennit_runtime_worker(w->runtime, 0), &w->jobs[0].task, on_reason);
+	w->reason = 1;
+	destroy(w);
+}
+
 /* --- driven ----------------------------------------------------------------------------------- */
 
 static void run_then_destroy_under_a_guard(void)
@@ -294,6 +315,7 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(what_one_worker_posts_to_the_other, 1),
 	SCENARIO(an_operation_in_flight, 3),
 	SCENARIO(join_then_destroy_under_a_guard, 1),
+	SCENARIO(handlers_know_what_was_before, 3),
 	SCENARIO(run_then_destroy_under_a_guard, MODEL_ALL),
 	SCENARIO(run_then_destroy_before_the_wake, MODEL_ALL),
 	SCENARIO(stop_then_destroy, MODEL_ALL),

@@ -3,11 +3,13 @@
 #include "tests/model/explorer/explorer.h"
 #include "tests/model/support/model_driver.h"
 
+#include <errno.h>
+
 #define JOBS_MAX 4
 
 struct world {
 	struct sennit_runtime *runtime;
-	struct sennit__atomic_u32 joined; /* by the other thread */
+	struct sennit__atomic_u32 left; /* the other thread calls nothing any more */
 	struct job {
 		struct sennit_task task;
 		struct sennit_executor *to; /* where the next job is posted by this one's handler */
@@ -49,6 +51,18 @@ static void post(struct job *job, struct sennit_executor *executor)
 {
 	job->given = 1;
 	sennit_post(executor, &job->task, on_run);
+}
+
+/* Of the other thread: it calls nothing any more, so the runtime may be destroyed. */
+static void leave(struct world *w)
+{
+	sennit__store_release_u32(&w->left, 1);
+}
+
+static void wait_for_other(struct world *w)
+{
+	while (!sennit__load_acquire_u32(&w->left))
+		model_yield();
 }
 
 static void nothing_to_do(void)
@@ -108,7 +122,7 @@ static void join_too(void *argument)
 	struct world *w = argument;
 
 	model_assert(sennit_runtime_join(w->runtime) == 0);
-	sennit__store_release_u32(&w->joined, 1);
+	leave(w);
 }
 
 static void two_threads_join(void)
@@ -119,8 +133,80 @@ static void two_threads_join(void)
 	post(w->jobs, sennit_runtime_worker(w->runtime, 0));
 	model_assert(sennit_runtime_join(w->runtime) == 0);
 	model_assert(w->jobs[0].ran);
-	while (!sennit__load_acquire_u32(&w->joined)) /* nobody may be inside a call */
-		model_yield();
+	wait_for_other(w);
+	end(w);
+}
+
+/* --- while it starts -------------------------------------------------------------------------- */
+
+static struct world *make(unsigned workers)
+{
+	struct world *w = model_new(sizeof *w);
+
+	w->runtime = model_runtime(workers);
+	return w;
+}
+
+static void look_for_workers(void *argument)
+{
+	struct world *w = argument;
+
+	for (int i = 0; i < 2; i++)
+		model_assert(sennit_runtime_next_worker(w->runtime)->runtime_ == w->runtime);
+	leave(w);
+}
+
+static void another_thread_finds_its_workers(void)
+{
+	struct world *w = make(2);
+
+	model_thread(look_for_workers, w);
+	model_assert(sennit_runtime_start(w->runtime) == 0);
+	wait_for_other(w);
+	end(w);
+}
+
+static void put_guard(void *argument)
+{
+	struct world *w = argument;
+
+	sennit_runtime_guard_put(w->runtime);
+	leave(w);
+}
+
+/* The guard that start takes is never mistaken for another one. */
+static void a_guard_is_given_back_meanwhile(void)
+{
+	struct world *w = make(1);
+
+	sennit_runtime_guard_get(w->runtime);
+	model_thread(put_guard, w);
+	model_assert(sennit_runtime_start(w->runtime) == 0);
+	model_assert(sennit_runtime_join(w->runtime) == 0);
+	wait_for_other(w);
+	end(w);
+}
+
+static void fail_to_start(struct world *w)
+{
+	int error = sennit_runtime_start(w->runtime);
+
+	model_assert(error == -EMFILE || error == -EBUSY);
+}
+
+static void fail_too(void *argument)
+{
+	fail_to_start(argument);
+	leave(argument);
+}
+
+static void two_threads_fail_to_start_it(void)
+{
+	struct world *w = make(MODEL_TOO_MANY);
+
+	model_thread(fail_too, w);
+	fail_to_start(w);
+	wait_for_other(w);
 	end(w);
 }
 
@@ -134,5 +220,8 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(join_waits_again_for_what_is_posted_later, 3),
 	SCENARIO(one_worker_posts_to_the_other, 1),
 	SCENARIO(two_threads_join, 1),
+	SCENARIO(another_thread_finds_its_workers, 1),
+	SCENARIO(a_guard_is_given_back_meanwhile, 1),
+	SCENARIO(two_threads_fail_to_start_it, MODEL_ALL),
 	{0},
 };

@@ -8,6 +8,8 @@
 #include "runtime/topology/plan.h"
 #include "tests/model/explorer/explorer.h"
 
+#include <errno.h>
+
 struct descriptor {
 	struct model_object *object;
 	uint64_t count; /* as an eventfd's */
@@ -30,8 +32,11 @@ static void take_wakes(struct sennit__worker *worker)
 
 static int init(struct sennit__worker *worker)
 {
-	struct descriptor *d = model_new(sizeof *d);
+	struct descriptor *d;
 
+	if (worker->index + 1 == MODEL_TOO_MANY)
+		return -EMFILE;
+	d = model_new(sizeof *d);
 	d->object = model_object("eventfd");
 	worker->driver = d;
 	worker->pollable_fd = -1;

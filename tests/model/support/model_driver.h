@@ -21,7 +21,10 @@
 void model_driver_start(struct sennit__worker *worker, struct sennit_task *task,
 			sennit_function *function);
 
-/* The only way in which a runtime of `workers` workers is created here. */
+/* Workers of which a runtime can never be started: no descriptor is left for the third. */
+#define MODEL_TOO_MANY 3
+
+/* A runtime that is to have that many workers once it is started. */
 struct sennit_runtime *model_runtime(unsigned workers);
 
 #endif
