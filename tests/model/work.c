@@ -240,14 +240,35 @@ static void put_once_taken(void *argument)
 	sennit_runtime_guard_put(w->runtime);
 }
 
-static void a_handler_takes_a_guard(void)
+static void inject_once_taken(void *argument)
+{
+	struct world *w = argument;
+
+	while (!sennit__load_acquire_u32(&w->guarded))
+		model_yield();
+	w->jobs[0].ran = 1;
+	inject(w, 1);
+	sennit_runtime_guard_put(w->runtime);
+}
+
+static void take_guard(void (*other)(void *world))
 {
 	struct world *w = make(SENNIT__MODE_DRIVEN);
 
 	w->count = 1;
 	sennit_post(&w->runtime->worker[1]->executor, &w->jobs[0].task, on_guard);
-	model_thread(put_once_taken, w);
+	model_thread(other, w);
 	work_until_end(w);
+}
+
+static void a_handler_takes_a_guard(void)
+{
+	take_guard(put_once_taken);
+}
+
+static void a_handler_takes_a_guard_for_who_injects(void)
+{
+	take_guard(inject_once_taken);
 }
 
 /* --- scenarios: tickets ----------------------------------------------------------------------- */
@@ -271,6 +292,7 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(a_handler_is_injected_under_a_guard, 3),
 	SCENARIO(a_message_is_sent_under_a_guard, 2),
 	SCENARIO(a_handler_takes_a_guard, 2),
+	SCENARIO(a_handler_takes_a_guard_for_who_injects, 2),
 	SCENARIO(one_waits_for_what_it_sent, 2),
 	{0},
 };
