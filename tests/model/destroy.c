@@ -277,7 +277,7 @@ static struct world *make_abroad(void)
 	w->slot.owner = w->runtime->worker[0];
 	w->op.slot_ = &w->slot;
 	w->op.handler_ = on_op;
-	w->op.target_ = sennit_runtime_worker(w->abroad, 0);
+	w->op.target_ = sennit_runtime_executor(w->abroad); /* push, then look who sleeps */
 	sennit__work_get(w->runtime, SENNIT__ABROAD);
 	sennit__work_get(w->abroad, SENNIT__GUARD);
 	w->start.class_ = SENNIT__MESSAGE;
@@ -323,17 +323,17 @@ static void destroy_waits_for_what_is_abroad_alone(void)
 #define SCENARIO(NAME, PREEMPTIONS) {.name = #NAME, .run = NAME, .preemptions = PREEMPTIONS}
 
 const struct model_scenario model_scenarios[] = {
-	SCENARIO(what_was_posted_before, 3),
-	SCENARIO(what_a_handler_posts_meanwhile, 3),
+	SCENARIO(what_was_posted_before, 4),
+	SCENARIO(what_a_handler_posts_meanwhile, 4),
 	SCENARIO(what_one_worker_posts_to_the_other, 1),
-	SCENARIO(an_operation_in_flight, 3),
+	SCENARIO(an_operation_in_flight, 4),
 	SCENARIO(an_operation_on_the_second_worker, 1),
 	SCENARIO(join_then_destroy_under_a_guard, 1),
-	SCENARIO(handlers_know_what_was_before, 3),
+	SCENARIO(handlers_know_what_was_before, 4),
 	SCENARIO(run_then_destroy_under_a_guard, MODEL_ALL),
 	SCENARIO(run_then_destroy_before_the_wake, MODEL_ALL),
 	SCENARIO(stop_then_destroy, MODEL_ALL),
-	SCENARIO(each_is_destroyed_when_its_run_returns, 3),
+	SCENARIO(each_is_destroyed_when_its_run_returns, 4),
 	SCENARIO(destroy_waits_for_what_is_abroad_alone, MODEL_ALL),
 	{0},
 };
