@@ -9,12 +9,11 @@
  *   (a third)          defines SENNIT_ATOMICS_HEADER as the header to include instead: the
  *   explorer.
  *
- *   load_relaxed   load_acquire   store_relaxed   store_release
- *   exchange_acquire              the new value publishes nothing
- *   exchange_acq_rel
+ *   load_relaxed   load_acquire   store_relaxed   store_release   exchange_acq_rel
  *   cas_relaxed / cas_release / cas_acquire / cas_acq_rel (atomic, &expected, desired) -> bool
  *                                 strong; where it fails, `expected` is what was found, read
- *   relaxed fetch_add_relaxed / fetch_add_release / fetch_add_acq_rel
+ *                                 relaxed
+ *   fetch_add_relaxed / fetch_add_release
  *
  * fence_full(word) orders everything before it, stores included, against every load after it. It is
  * the idle protocol's alone. On x86 it is a locked read-modify-write on `word`, which must be the

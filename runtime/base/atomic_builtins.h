@@ -20,10 +20,6 @@
 	{                                                                                          \
 		__atomic_store_n(&a->value, v, __ATOMIC_RELEASE);                                  \
 	}                                                                                          \
-	static inline T sennit__exchange_acquire_##F(struct sennit__atomic_##F *a, T v)            \
-	{                                                                                          \
-		return __atomic_exchange_n(&a->value, v, __ATOMIC_ACQUIRE);                        \
-	}                                                                                          \
 	static inline T sennit__exchange_acq_rel_##F(struct sennit__atomic_##F *a, T v)            \
 	{                                                                                          \
 		return __atomic_exchange_n(&a->value, v, __ATOMIC_ACQ_REL);                        \
@@ -58,10 +54,6 @@
 	static inline T sennit__fetch_add_release_##F(struct sennit__atomic_##F *a, T v)           \
 	{                                                                                          \
 		return __atomic_fetch_add(&a->value, v, __ATOMIC_RELEASE);                         \
-	}                                                                                          \
-	static inline T sennit__fetch_add_acq_rel_##F(struct sennit__atomic_##F *a, T v)           \
-	{                                                                                          \
-		return __atomic_fetch_add(&a->value, v, __ATOMIC_ACQ_REL);                         \
 	}
 
 SENNIT__ATOMIC_NUMBER(u32, uint32_t)

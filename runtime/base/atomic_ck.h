@@ -28,17 +28,14 @@
 		ck_pr_fence_release();                                                             \
 		ck_pr_store_##CK(&a->value, v);                                                    \
 	}                                                                                          \
-	static inline T sennit__exchange_acquire_##F(struct sennit__atomic_##F *a, T v)            \
-	{                                                                                          \
-		T old = ck_pr_fas_##CK(&a->value, v);                                              \
-                                                                                                   \
-		ck_pr_fence_acquire();                                                             \
-		return old;                                                                        \
-	}                                                                                          \
 	static inline T sennit__exchange_acq_rel_##F(struct sennit__atomic_##F *a, T v)            \
 	{                                                                                          \
+		T old;                                                                             \
+                                                                                                   \
 		ck_pr_fence_release();                                                             \
-		return sennit__exchange_acquire_##F(a, v);                                         \
+		old = ck_pr_fas_##CK(&a->value, v);                                                \
+		ck_pr_fence_acquire();                                                             \
+		return old;                                                                        \
 	}                                                                                          \
 	static inline bool sennit__cas_relaxed_##F(struct sennit__atomic_##F *a, T *expected, T v) \
 	{                                                                                          \
@@ -72,13 +69,6 @@
 	{                                                                                          \
 		ck_pr_fence_release();                                                             \
 		return ck_pr_faa_##CK(&a->value, v);                                               \
-	}                                                                                          \
-	static inline T sennit__fetch_add_acq_rel_##F(struct sennit__atomic_##F *a, T v)           \
-	{                                                                                          \
-		T old = sennit__fetch_add_release_##F(a, v);                                       \
-                                                                                                   \
-		ck_pr_fence_acquire();                                                             \
-		return old;                                                                        \
 	}
 
 SENNIT__ATOMIC_NUMBER(u32, uint32_t, 32)

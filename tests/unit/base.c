@@ -25,8 +25,6 @@
   assert_true(a.value == low);                                                                     \
   sennit__store_release_##F(&a, high);                                                             \
   assert_true(a.value == high);                                                                    \
-  assert_true(sennit__exchange_acquire_##F(&a, low) == high);                                      \
-  assert_true(sennit__exchange_acq_rel_##F(&a, high) == low);                                      \
   assert_true(sennit__exchange_acq_rel_##F(&a, low) == high);                                      \
   assert_true(sennit__cas_relaxed_##F(&a, &expected, high));                                       \
   assert_true(a.value == high && expected == low);                                                 \
@@ -43,11 +41,9 @@
   assert_true(a.value == low && expected == low);                                                  \
   assert_true(sennit__fetch_add_relaxed_##F(&a, high) == low);                                     \
   assert_true(a.value == (T)-1);                                                                   \
-  assert_true(sennit__fetch_add_release_##F(&a, 2) == (T)-1);                                      \
-  assert_true(sennit__fetch_add_release_##F(&a, (T)0 - 2) == 1);                                   \
-  assert_true(sennit__fetch_add_acq_rel_##F(&a, 1) == (T)-1);                                      \
+  assert_true(sennit__fetch_add_release_##F(&a, 1) == (T)-1);                                      \
   assert_true(a.value == 0);                                                                       \
-  assert_true(sennit__fetch_add_acq_rel_##F(&a, (T)0 - 1) == 0);                                   \
+  assert_true(sennit__fetch_add_release_##F(&a, (T)0 - 1) == 0);                                   \
   assert_true(a.value == (T)-1);                                                                   \
  }
 
@@ -70,8 +66,6 @@ static void each_operation_on_pointers_does_what_it_is_called(void **state)
 	(void)state;
 	assert_ptr_equal(sennit__load_relaxed_ptr(&a), &x);
 	assert_ptr_equal(sennit__load_acquire_ptr(&a), &x);
-	assert_ptr_equal(sennit__exchange_acquire_ptr(&a, &y), &x);
-	assert_ptr_equal(sennit__exchange_acq_rel_ptr(&a, &x), &y);
 	assert_ptr_equal(sennit__exchange_acq_rel_ptr(&a, &y), &x);
 	assert_true(sennit__cas_relaxed_ptr(&a, &expected, &x));
 	assert_false(sennit__cas_release_ptr(&a, &expected, NULL));
@@ -99,7 +93,7 @@ static void operations_touch_nothing_beside_their_word(void **state)
 	sennit__store_release_u32(&words[1], UINT32_MAX);
 	assert_true(sennit__fetch_add_relaxed_u32(&words[1], 8) == UINT32_MAX);
 	assert_true(sennit__cas_acq_rel_u32(&words[1], &expected, UINT32_MAX));
-	assert_true(sennit__exchange_acquire_u32(&words[1], 1) == UINT32_MAX);
+	assert_true(sennit__exchange_acq_rel_u32(&words[1], 1) == UINT32_MAX);
 	assert_int_equal(words[0].value, 0x11111111);
 	assert_int_equal(words[2].value, 0x33333333);
 }
