@@ -275,6 +275,8 @@ void model_thread(void (*function)(void *), void *argument)
 
 void model_join(void)
 {
+	if (x.self)
+		engine_fail("model_join is for thread a");
 	for (int i = 1; i < x.count; i++)
 		engine_await(i);
 	x.alone = true;

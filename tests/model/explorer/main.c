@@ -23,6 +23,7 @@ static struct {
 	uint64_t seed;
 	uint64_t limit; /* executions; 0: as the scenario says */
 	bool mutated;   /* then the first failure is what was asked for */
+	const char *mutation;
 	bool deeper;    /* one preemption more, then random executions */
 	bool preemptions_given;
 	int preemptions;
@@ -96,6 +97,7 @@ static bool mutate(const char *text)
 		    !strncmp(s->file, text, (size_t)(colon - text))) {
 			s->order = atoi(equals + 1);
 			found = options.mutated = true;
+			options.mutation = text;
 		}
 	return found;
 }
@@ -236,6 +238,16 @@ static bool fails_again(void)
 	return search_begin_replay(search_string()) && !engine_run() && !strcmp(text, x.failure);
 }
 
+static void print_how_to_see_it(const struct model_scenario *scenario)
+{
+	printf("to see it: tests/model/replay %s/%s:%s", program, scenario->name, choices());
+	if (options.argument)
+		printf(" --argument='%s'", options.argument);
+	if (options.mutation)
+		printf(" --mutate=%s", options.mutation);
+	putchar('\n');
+}
+
 static bool run_scenario(const struct model_scenario *scenario, struct report *report)
 {
 	const char *wrong;
@@ -256,10 +268,7 @@ static bool run_scenario(const struct model_scenario *scenario, struct report *r
 	if (wrong) {
 		printf("failure: %s [\n%s\n]\n", scenario->name, wrong);
 		if (report->failed)
-			printf("to see it: tests/model/replay %s/%s:%s%s%s%s\n", program,
-			       scenario->name, choices(), options.argument ? " --argument='" : "",
-			       options.argument ? options.argument : "",
-			       options.argument ? "'" : "");
+			print_how_to_see_it(scenario);
 	} else {
 		printf("success: %s\n", scenario->name);
 	}
@@ -347,21 +356,14 @@ static int usage(void)
 	return 2;
 }
 
+/* The program cannot go on: the stack it is on, and what it holds, may be broken. */
 static void on_crash(int signal)
 {
-	static char text[128];
-	int length = snprintf(text, sizeof text, "signal %d in the code under test; to see it: ",
-			      signal);
-	const char *string = choices();
-	ssize_t ignored = write(STDOUT_FILENO, text, (size_t)length);
-
+	printf("failure: %s [\nsignal %d in the code under test\n]\n",
+	       x.scenario ? x.scenario->name : "none", signal);
+	if (x.scenario)
+		print_how_to_see_it(x.scenario);
 	fflush(stdout);
-	ignored = write(STDOUT_FILENO, x.scenario ? x.scenario->name : "?",
-			strlen(x.scenario ? x.scenario->name : "?"));
-	ignored = write(STDOUT_FILENO, ":", 1);
-	ignored = write(STDOUT_FILENO, string, strlen(string));
-	ignored = write(STDOUT_FILENO, "\n", 1);
-	(void)ignored;
 	_exit(1);
 }
 
@@ -376,7 +378,23 @@ static void catch_crashes(void)
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGFPE, &action, NULL);
+	sigaction(SIGILL, &action, NULL);
+	sigaction(SIGTRAP, &action, NULL);
 	sigaction(SIGABRT, &action, NULL);
+}
+
+static uint64_t read_number(const char *text, uint64_t most)
+{
+	char *end;
+	uint64_t number;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || number > most) {
+		fprintf(stderr, "%s: %s is no number, or too large\n", program, text);
+		exit(2);
+	}
+	return number;
 }
 
 /* One argument; -1 to go on, else the exit status. */
@@ -398,15 +416,18 @@ static int read_option(const char *argument)
 		options.only = value;
 	} else if (!strncmp(argument, "--argument=", 11)) {
 		options.argument = value;
+	} else if (!strcmp(argument, "--preemptions=all")) {
+		options.preemptions_given = true;
+		options.preemptions = MODEL_ALL;
 	} else if (!strncmp(argument, "--preemptions=", 14)) {
 		options.preemptions_given = true;
-		options.preemptions = strcmp(value, "all") ? atoi(value) : MODEL_ALL;
+		options.preemptions = (int)read_number(value, 1000);
 	} else if (!strncmp(argument, "--limit=", 8)) {
-		options.limit = strtoull(value, NULL, 10);
+		options.limit = read_number(value, UINT64_MAX);
 	} else if (!strncmp(argument, "--random=", 9)) {
-		options.random = strtoull(value, NULL, 10);
+		options.random = read_number(value, UINT64_MAX);
 	} else if (!strncmp(argument, "--seed=", 7)) {
-		options.seed = strtoull(value, NULL, 10);
+		options.seed = read_number(value, UINT64_MAX);
 	} else if (!strncmp(argument, "--replay=", 9)) {
 		options.replay = value;
 	} else if (!strcmp(argument, "--deeper")) {
@@ -431,6 +452,7 @@ int main(int count, char **arguments)
 		if (status >= 0)
 			return status;
 	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	plain_init();
 	catch_crashes();
 	if (options.argument && !options.only && !options.replay)
@@ -448,7 +470,9 @@ int main(int count, char **arguments)
 		if (!passed && options.mutated)
 			break;
 	}
-	if (!any)
-		return usage();
+	if (!any) {
+		fprintf(stderr, "%s: there is no such scenario: see --list\n", program);
+		return 2;
+	}
 	return passed ? 0 : 1;
 }

@@ -125,8 +125,10 @@ void memory_visit(struct location *on, struct location *too, bool change, const 
 	if (too)
 		mark(too, change);
 	if (!x.alone) {
-		bool shared = is_shared(on, change) | (too && is_shared(too, change));
+		bool shared = is_shared(on, change);
 
+		if (too && is_shared(too, change)) /* asked of both: it counts the use */
+			shared = true;
 		if (shared || x.mode != SEARCH)
 			engine_announce(&pending);
 	}

@@ -244,7 +244,8 @@ void *plain_allocate(size_t size, size_t alignment, bool zero, const void *pc)
 	if (alignment < LINE)
 		alignment = LINE;
 	start = STACKS_SIZE + ((heap_used + alignment - 1) & ~(alignment - 1));
-	if (block_count + 1 == BLOCKS_MAX || start + size + 2 * LINE > REGION_SIZE)
+	if (block_count + 1 == BLOCKS_MAX || size > HEAP_SIZE ||
+	    start + size + 2 * LINE > REGION_SIZE)
 		engine_fail("the execution has used up its memory");
 	*b = (struct block){.start = start,
 			    .size = size,

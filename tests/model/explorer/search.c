@@ -145,6 +145,13 @@ static struct choice *next_choice(void)
 	return &path[depth++];
 }
 
+/* What a scenario that is called again must meet again. */
+static void expect_same(bool same)
+{
+	if (!same)
+		engine_fail("the scenario is not deterministic: static state, or time?");
+}
+
 /* The choice among several threads. `could_go_on`: x.last is one of them, or was left out. */
 static int choose_thread(unsigned candidates, bool could_go_on)
 {
@@ -159,6 +166,7 @@ static int choose_thread(unsigned candidates, bool could_go_on)
 		c->chosen = (unsigned char)(candidates >> x.last & 1 ? x.last
 								     : __builtin_ctz(candidates));
 	}
+	expect_same(!c->of_store && c->candidates == candidates);
 	for (int i = 0; i < x.count; i++)
 		if (c->done >> i & 1 &&
 		    (x.preemptions == MODEL_ALL || (could_go_on && i == x.last)))
@@ -242,6 +250,7 @@ int search_store(int count)
 		c->count = (unsigned char)count;
 		c->chosen = 0;
 	}
+	expect_same(c->of_store && c->count == count);
 	return c->chosen;
 }
 
