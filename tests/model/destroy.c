@@ -328,7 +328,7 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(what_one_worker_posts_to_the_other, 1),
 	SCENARIO(an_operation_in_flight, 4),
 	SCENARIO(an_operation_on_the_second_worker, 1),
-	SCENARIO(join_then_destroy_under_a_guard, 1),
+	SCENARIO(join_then_destroy_under_a_guard, 2),
 	SCENARIO(handlers_know_what_was_before, 4),
 	SCENARIO(run_then_destroy_under_a_guard, MODEL_ALL),
 	SCENARIO(run_then_destroy_before_the_wake, MODEL_ALL),

@@ -215,7 +215,7 @@ static void two_threads_fail_to_start_it(void)
 
 const struct model_scenario model_scenarios[] = {
 	SCENARIO(nothing_to_do, MODEL_ALL),
-	SCENARIO(nothing_to_do_for_two, 1),
+	SCENARIO(nothing_to_do_for_two, 2),
 	SCENARIO(a_post_has_run_when_join_returns, 3),
 	SCENARIO(a_post_to_any_worker_has_run_when_join_returns, 3),
 	SCENARIO(join_waits_again_for_what_is_posted_later, 3),
