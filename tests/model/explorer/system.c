@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* system.c - the system as the code under test finds it: memory, threads, futexes, time, and its
- * own last words. These definitions come before the library's, which is an archive.
+/* system.c - the system as the code under test finds it: memory, threads, futexes, the machine,
+ * time, and its own last words. These definitions come before the library's, which is an archive.
  */
 #include "tests/model/explorer/engine.h"
 
 #include "runtime/base/clock.h"
 #include "runtime/base/futex.h"
 #include "runtime/base/misuse.h"
+#include "runtime/topology/plan.h"
 
 #include <pthread.h>
 
@@ -112,6 +113,28 @@ void sennit__futex_wait(struct sennit__atomic_u32 *word, uint32_t value, int tim
 void sennit__futex_wake_all(struct sennit__atomic_u32 *word)
 {
 	memory_futex_wake(&word->value);
+}
+
+/* --- the machine ------------------------------------------------------------------------------ */
+
+/* A plan is as many workers as were asked for (0: one), unbound. */
+int sennit__plan_init(struct sennit__plan *plan, unsigned workers, bool pin)
+{
+	(void)pin;
+	plan->count = workers ? workers : 1;
+	return 0;
+}
+
+void sennit__plan_fini(struct sennit__plan *plan)
+{
+	plan->count = 0;
+}
+
+int sennit__plan_bind(const struct sennit__plan *plan, unsigned worker)
+{
+	(void)plan;
+	(void)worker;
+	return 0;
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */

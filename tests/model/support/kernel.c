@@ -6,7 +6,6 @@
 
 #include "io/sys/sys.h"
 #include "runtime/base/atomic.h"
-#include "runtime/topology/plan.h"
 #include "tests/model/explorer/explorer.h"
 
 #include <errno.h>
@@ -423,24 +422,3 @@ NO_TRANSFER(sennit__sys_writev, int fd, const struct iovec *vector, int count)
 NO_TRANSFER(sennit__sys_preadv2, int fd, const struct iovec *vector, int count, int flags)
 NO_TRANSFER(sennit__sys_pwritev2, int fd, const struct iovec *vector, int count, int flags)
 NO_TRANSFER(sennit__sys_recvmsg, int fd, struct msghdr *message, int flags)
-
-/* --- the machine ------------------------------------------------------------------------------ */
-
-int sennit__plan_init(struct sennit__plan *plan, unsigned workers, bool pin)
-{
-	(void)pin;
-	plan->count = workers ? workers : 1;
-	return 0;
-}
-
-void sennit__plan_fini(struct sennit__plan *plan)
-{
-	plan->count = 0;
-}
-
-int sennit__plan_bind(const struct sennit__plan *plan, unsigned worker)
-{
-	(void)plan;
-	(void)worker;
-	return 0;
-}

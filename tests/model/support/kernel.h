@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel.h - what models of the whole library, io/ included, have in place of the kernel and of the
- * machine: io/sys/sys.h and runtime/topology/plan.h.
+/* kernel.h - what models of the whole library, io/ included, have in place of the kernel:
+ * io/sys/sys.h.
  *
  * Linked where a model includes this. A descriptor's number is never used again in an execution;
  * whatever is done to one that is closed fails. Steps order no memory, so nothing under test may
@@ -11,7 +11,7 @@
  *   stream       a local socket whose other end is the model: what that sent can be read, and each
  *                write is taken whole, unless it was told to take nothing.
  *
- * A plan is as many workers as were asked for (0: one), unbound. A call that no scenario reaches
+ * A call that no scenario reaches
  * fails.
  */
 #ifndef SENNIT_TESTS_MODEL_SUPPORT_KERNEL_H

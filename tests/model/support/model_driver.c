@@ -5,7 +5,6 @@
 #include "tests/model/support/model_driver.h"
 
 #include "runtime/sched/driver.h"
-#include "runtime/topology/plan.h"
 #include "tests/model/explorer/explorer.h"
 
 #include <errno.h>
@@ -117,27 +116,6 @@ const struct sennit__driver sennit__driver = {
 	.flush = flush,
 	.cancel = cancel,
 };
-
-/* --- the machine ------------------------------------------------------------------------------ */
-
-int sennit__plan_init(struct sennit__plan *plan, unsigned workers, bool pin)
-{
-	(void)pin;
-	plan->count = workers ? workers : 1;
-	return 0;
-}
-
-void sennit__plan_fini(struct sennit__plan *plan)
-{
-	plan->count = 0;
-}
-
-int sennit__plan_bind(const struct sennit__plan *plan, unsigned worker)
-{
-	(void)plan;
-	(void)worker;
-	return 0;
-}
 
 struct sennit_runtime *model_runtime(unsigned workers)
 {

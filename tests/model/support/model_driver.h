@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* model_driver.h - what a whole runtime in a model has in place of io/ and of the machine.
+/* model_driver.h - what a whole runtime in a model has in place of io/.
  *
  * Linked where a model includes this. The driver of each worker is a descriptor that behaves as an
  * eventfd does: written by wake, read by wait, closed by fini once no wake is owed. A write to one
  * that is closed fails. Its steps order no memory, so nothing under test may rely on the kernel for
  * that. Operations in flight are tasks that a model adds: shutting down ends them.
- *
- * A plan is as many workers as were asked for (0: one), unbound.
  */
 #ifndef SENNIT_TESTS_MODEL_SUPPORT_MODEL_DRIVER_H
 #define SENNIT_TESTS_MODEL_SUPPORT_MODEL_DRIVER_H
