@@ -11,8 +11,7 @@
  *   stream       a local socket whose other end is the model: what that sent can be read, and each
  *                write is taken whole, unless it was told to take nothing.
  *
- * A call that no scenario reaches
- * fails.
+ * A call that no scenario reaches fails.
  */
 #ifndef SENNIT_TESTS_MODEL_SUPPORT_KERNEL_H
 #define SENNIT_TESTS_MODEL_SUPPORT_KERNEL_H
