@@ -2,9 +2,17 @@
 /* plan.c - see plan.h. */
 #include "runtime/topology/plan.h"
 
+#include "runtime/topology/distance.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What makes a difference for who is near whom, besides memory nodes, which are always there. */
+static const hwloc_obj_type_t looked_at[] = {
+	HWLOC_OBJ_PACKAGE, HWLOC_OBJ_DIE,     HWLOC_OBJ_CORE,    HWLOC_OBJ_L2CACHE,
+	HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L4CACHE, HWLOC_OBJ_L5CACHE,
+};
 
 /* The first allowed processing unit of each core that has one, at most `most`; returns how many. */
 static unsigned list_cores(hwloc_topology_t topology, hwloc_const_cpuset_t allowed, unsigned *place,
@@ -42,13 +50,25 @@ int sennit__plan_from(struct sennit__plan *plan, hwloc_topology_t topology,
 		return -ENOMEM;
 	cores = list_cores(topology, allowed, place, most);
 	plan->count = workers ? workers : cores ? cores : 1;
-	plan->topology = topology;
-	plan->place = place;
 	if (!pin || plan->count > cores) {
 		free(place);
-		plan->place = NULL;
+		place = NULL;
 	}
+	if (sennit__distance_victims(&plan->victims, topology, place, plan->count)) {
+		free(place);
+		return -ENOMEM;
+	}
+	plan->topology = topology;
+	plan->place = place;
 	return 0;
+}
+
+int sennit__plan_unbound(struct sennit__plan *plan, unsigned workers)
+{
+	plan->topology = NULL;
+	plan->count = workers;
+	plan->place = NULL;
+	return sennit__victims_init(&plan->victims, workers, NULL, NULL);
 }
 
 int sennit__plan_init(struct sennit__plan *plan, unsigned workers, bool pin)
@@ -62,7 +82,10 @@ int sennit__plan_init(struct sennit__plan *plan, unsigned workers, bool pin)
 	if (hwloc_topology_init(&topology))
 		goto no_topology;
 	hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
-	hwloc_topology_set_type_filter(topology, HWLOC_OBJ_CORE, HWLOC_TYPE_FILTER_KEEP_ALL);
+	for (size_t i = 0; i < sizeof looked_at / sizeof *looked_at; i++)
+		hwloc_topology_set_type_filter(topology, looked_at[i], HWLOC_TYPE_FILTER_KEEP_ALL);
+	hwloc_topology_set_type_filter(topology, HWLOC_OBJ_GROUP,
+				       HWLOC_TYPE_FILTER_KEEP_STRUCTURE);
 	if (hwloc_topology_load(topology)) {
 		error = errno ? -errno : -EIO;
 		goto no_load;
@@ -86,6 +109,7 @@ void sennit__plan_fini(struct sennit__plan *plan)
 	if (plan->topology)
 		hwloc_topology_destroy(plan->topology);
 	free(plan->place);
+	sennit__victims_fini(&plan->victims);
 	memset(plan, 0, sizeof *plan);
 }
 

@@ -8,6 +8,8 @@
 #ifndef SENNIT_RUNTIME_TOPOLOGY_PLAN_H
 #define SENNIT_RUNTIME_TOPOLOGY_PLAN_H
 
+#include "runtime/topology/victims.h"
+
 #include <hwloc.h>
 #include <stdbool.h>
 
@@ -15,6 +17,7 @@ struct sennit__plan {
 	hwloc_topology_t topology;
 	unsigned count;  /* workers */
 	unsigned *place; /* for each the processing unit's number, or NULL: unbound */
+	struct sennit__victims victims;
 };
 
 /* Plans for this machine and the calling thread's affinity mask. `workers` 0: one for each core.
@@ -24,6 +27,9 @@ int sennit__plan_init(struct sennit__plan *plan, unsigned workers, bool pin);
 /* As above for a loaded topology, which the plan owns from success on. */
 int sennit__plan_from(struct sennit__plan *plan, hwloc_topology_t topology,
 		      hwloc_const_cpuset_t allowed, unsigned workers, bool pin);
+
+/* A plan for `workers` threads of which nothing is known: the caller's. 0 or -ENOMEM. */
+int sennit__plan_unbound(struct sennit__plan *plan, unsigned workers);
 
 void sennit__plan_fini(struct sennit__plan *plan);
 

@@ -121,13 +121,19 @@ void sennit__futex_wake_all(struct sennit__atomic_u32 *word)
 int sennit__plan_init(struct sennit__plan *plan, unsigned workers, bool pin)
 {
 	(void)pin;
-	plan->count = workers ? workers : 1;
-	return 0;
+	return sennit__plan_unbound(plan, workers ? workers : 1);
+}
+
+int sennit__plan_unbound(struct sennit__plan *plan, unsigned workers)
+{
+	plan->count = workers;
+	return sennit__victims_init(&plan->victims, workers, NULL, NULL);
 }
 
 void sennit__plan_fini(struct sennit__plan *plan)
 {
 	plan->count = 0;
+	sennit__victims_fini(&plan->victims);
 }
 
 int sennit__plan_bind(const struct sennit__plan *plan, unsigned worker)
