@@ -30,6 +30,11 @@ static void inject(struct sennit_runtime *runtime, struct sennit_task *task)
 
 void sennit__submit(struct sennit_executor *executor, struct sennit_task *task)
 {
+	sennit__submit_stay(executor, task);
+}
+
+void sennit__submit_stay(struct sennit_executor *executor, struct sennit_task *task)
+{
 	struct sennit__worker *current = sennit__current;
 
 	task->class_ = SENNIT__HANDLER;

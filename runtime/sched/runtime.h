@@ -77,6 +77,10 @@ bool sennit__runtime_inside(const struct sennit_runtime *runtime);
 /* Hands a task, ready to run, to an executor. Never runs it. */
 void sennit__submit(struct sennit_executor *executor, struct sennit_task *task);
 
+/* As submit, for what goes on with what runs now (defer, a strand's next turn): where any worker
+ * may run it, it stays with the calling one, and nobody is woken for it. */
+void sennit__submit_stay(struct sennit_executor *executor, struct sennit_task *task);
+
 /* Starts and ends the threads of a started runtime. */
 int sennit__threads_start(struct sennit_runtime *runtime, unsigned count);
 void sennit__threads_join(struct sennit_runtime *runtime, unsigned count);
