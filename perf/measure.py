@@ -212,8 +212,8 @@ def drive(port, *options, prefix=()):
 # --- building ---------------------------------------------------------------------------------
 
 
-def build(progress):
-    """Builds what is measured: the subjects that are there, and why the others are not."""
+def build_programs(needed, optional, progress):
+    """Builds what is needed, or ends; and what is optional, or says why it is missing."""
     configure = ["cmake", "--preset", "release"]
     if not os.path.exists(BUILD + "/CMakeCache.txt") and \
             subprocess.run(["pkg-config", "--exists", "cmocka"], check=False).returncode:
@@ -221,12 +221,11 @@ def build(progress):
     progress.say("configuring build/release")
     run_or_exit(configure)
     progress.say("building")
-    targets = ["sennit-load", "sennit-echo", "sennit-gather", "peer-epoll-echo"]
-    run_or_exit(["cmake", "--build", BUILD, "--target", *targets])
+    run_or_exit(["cmake", "--build", BUILD, "--target", *needed])
     known = subprocess.run(["cmake", "--build", BUILD, "--target", "help"], check=False,
         capture_output=True, text=True).stdout
     missing = {}
-    for program in sorted({s.program for s in SUBJECTS} - set(targets)):
+    for program in optional:
         if not re.search(rf"^{program}\b", known, re.M):
             missing[program] = "its library is not there; perf/run --with-peers installs it"
             continue
@@ -235,6 +234,13 @@ def build(progress):
         if done.returncode:
             why = re.search(r"^.*\berror\b.*$", done.stdout, re.M)
             missing[program] = "does not build" + (": " + why.group() if why else "")
+    return missing
+
+
+def build(progress):
+    """Builds what is measured: the subjects that are there, and why the others are not."""
+    needed = ["sennit-load", "sennit-echo", "sennit-gather", "peer-epoll-echo"]
+    missing = build_programs(needed, sorted({s.program for s in SUBJECTS} - set(needed)), progress)
     return ([s for s in SUBJECTS if s.program not in missing],
         {s.name: missing[s.program] for s in SUBJECTS if s.program in missing})
 
