@@ -8,7 +8,7 @@
 #include <sennit/sennit.h>
 
 /* One function for each benchmark, in the file of its subject. */
-micro_function micro_post_local, micro_post_remote, micro_post_wake, micro_pingpong;
+micro_function micro_post_local, micro_post_remote, micro_post_wake, micro_pingpong, micro_steal;
 micro_function micro_write_gather, micro_socketpair_echo;
 
 /* A runtime of run->workers workers: one is driven by the caller, more are started. */
