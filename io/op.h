@@ -14,8 +14,8 @@
  *     signal and calls sennit__object_end(slot, op, -ECANCELED), as cancel and close do.
  *     sennit__op_finish detaches the signal, and holds the result back while its message is in
  *     flight.
- *   Deadlines. deadline_ns_, timer_next_ and timer_prev_ are the wheel's. The driver's expire gets
- *     the operations that are due and ends them by sennit__object_end(slot, op, -ETIMEDOUT).
+ *   Deadlines. timer_ is the wheel's. The driver's expire gets the operations that are due and
+ *     ends them by sennit__object_end(slot, op, -ETIMEDOUT).
  *   Timers. A timer is an object (object.h): its waits are operations in the slot's first queue,
  *     its expiry is in the slot's last words; cancel, close and stamps work as for every object.
  *   Strands. An executor kind; a finished operation bound to one is handed over by sennit__submit,

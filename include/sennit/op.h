@@ -38,6 +38,13 @@ typedef void sennit_handler(struct sennit_op *op, int error, size_t bytes);
  */
 typedef size_t sennit_condition(struct sennit_op *op, int error, size_t bytes);
 
+/** What the library's timers are linked by; a member of what has a deadline. */
+struct sennit__timer_node {
+	struct sennit__timer_node *next_;
+	struct sennit__timer_node *prev_;
+	uint64_t deadline_ns_;
+};
+
 /**
  * One asynchronous operation. Zeroed, it is ready to use. From the start until its handler is
  * called it belongs to the library: it must stay put, and starting it again in that time is misuse.
@@ -71,9 +78,7 @@ struct sennit_op {
 	uint32_t count_;
 	uint32_t limit_;
 	void *cancel_slot_;
-	uint64_t deadline_ns_;
-	struct sennit_op *timer_next_;
-	struct sennit_op *timer_prev_;
+	struct sennit__timer_node timer_;
 	uint32_t started_ms_;
 	uint32_t reserved_;
 };
