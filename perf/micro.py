@@ -23,6 +23,10 @@ import report
 PROGRAM = measure.PROGRAMS + "sennit-micro"
 PEER = measure.PROGRAMS + "peer-asio-micro"
 COUNT = 5000  # N of "N and 2N operations"
+# Benchmarks of which each worker has its own part: they must cost the same however many there are.
+FLAT = (("post_local", 0), ("post_local", 1), ("strand_post", 1), ("timer_arm_cancel", 1000),
+    ("write_gather", 0), ("socketpair_echo", 0))
+FLAT_WORKERS = (2, 8, 32)
 CLOCKS = ("ns_per_operation", "cpu_ns_per_operation")
 # What to reach and what to aim at: instructions, and the ratio to the peer.
 TARGETS = {
@@ -50,6 +54,7 @@ def options():
     parser = argparse.ArgumentParser(prog="perf/run micro", allow_abbrev=False)
     parser.add_argument("--with-peers", action="store_true")
     parser.add_argument("--counts", action="store_true")
+    parser.add_argument("--flat", action="store_true")
     parser.add_argument("--pairs", type=pairs, default=5)
     parser.add_argument("--json")
     parser.add_argument("names", nargs="*", metavar="NAME")
@@ -91,13 +96,13 @@ def timed(case, programs, pairs, progress):
     return runs
 
 
-def counted(program, case, tool, parse):
+def counted(program, case, tool, parse, *more):
     """Counts an operation: those of 2N less those of N, over N."""
     seen = []
     for operations in (COUNT, 2 * COUNT):
         with tempfile.TemporaryDirectory() as folder:
             out = folder + "/counts"
-            run(program, f"--operations={operations}", *command(case), prefix=tool(out))
+            run(program, f"--operations={operations}", *more, *command(case), prefix=tool(out))
             with open(out, encoding="utf-8") as file:
                 seen.append(parse(file.read()))
     return {key: (seen[1].get(key, 0) - seen[0].get(key, 0)) / COUNT for key in seen[1]}
@@ -115,6 +120,16 @@ def counts(case, program, tools, progress):
     return own
 
 
+def flat(case, progress):
+    """Instructions an operation, by the number of workers."""
+    own = {}
+    for workers in FLAT_WORKERS:
+        progress.say(f"{case.name} {case.parameter}: counting instructions, {workers} workers")
+        own[workers] = counted(PROGRAM, case, measure.callgrind, measure.callgrind_counts,
+            f"--workers={workers}")["instructions"]
+    return own
+
+
 def one(case, programs, tools, arguments, progress):
     """All that is measured of one benchmark with one parameter."""
     result = {"name": case.name, "parameter": case.parameter, "threads": case.threads}
@@ -126,6 +141,8 @@ def one(case, programs, tools, arguments, progress):
             for key in CLOCKS:
                 own[key] = statistics.median(each[key] for each in runs[program])
         result["sennit" if program == PROGRAM else "asio"] = own
+    if arguments.flat and "valgrind" in tools and (case.name, case.parameter) in FLAT:
+        result["flat"] = flat(case, progress)
     if len(programs) == 2 and runs:
         for key in CLOCKS:
             ratios = [ours[key] / theirs[key]
@@ -180,12 +197,26 @@ def show_counts(results):
         print(f"  {own['name'] + ' ' + str(own['parameter']):28}{cells}{goal(goals, 0)}")
 
 
+def show_flat(results):
+    counted_ = [own for own in results if "flat" in own]
+    if not counted_:
+        return
+    print("\nInstructions an operation by workers; the most over the least (to be 1.10 at most)")
+    print("  " + "".ljust(28) + "".join(f"{workers:9}" for workers in FLAT_WORKERS))
+    for own in counted_:
+        values = list(own["flat"].values())
+        print(f"  {own['name'] + ' ' + str(own['parameter']):28}" +
+            "".join(f"{report.number(value, 0):>9}" for value in values) +
+            f"{max(values) / min(values):9.2f}")
+
+
 def show(results):
     machine = results["machine"]
     print(f"sennit-micro beside the like of its peer, on {machine['cpus']} CPUs "
         f"({machine['model']}), Linux {machine['kernel']}")
     show_times(results["results"])
     show_counts(results["results"])
+    show_flat(results["results"])
     for name, why in results["failures"].items():
         print(f"left out: {name}: {why}")
     print(f"\nCommands: {PROGRAM} --parameter=P NAME; counts with --operations={COUNT} and "
