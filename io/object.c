@@ -331,19 +331,25 @@ static void receive(struct sennit__slot *slot, struct sennit_op *op)
 		sennit__op_finish(slot->owner, op, error);
 }
 
-/* A start arrives at the owner: cancel or close may have overtaken it. Its unit has begun. */
-static void on_start(struct sennit_task *task, int error)
+/* A start is at the owner: cancel or close may have overtaken it, or a request of `types`. Its unit
+ * has begun. */
+static void arrive(struct sennit__slot *slot, struct sennit_op *op, int types)
 {
 	const int special = SENNIT__OP_EMPTY | SENNIT__OP_UNOPENED;
-	struct sennit_op *op = (struct sennit_op *)(void *)task;
-	struct sennit__slot *slot = op->slot_;
 
-	(void)error;
 	if (op->task_.flags_ & special || slot->owner->shutdown ||
-	    (sennit__load_acquire_u64(&slot->word) & ~MESSAGE) == op->stamp_) /* P1 */
+	    ((sennit__load_acquire_u64(&slot->word) & ~MESSAGE) == op->stamp_ && !types)) /* P1 */
 		receive(slot, op);
 	else
 		sennit__op_finish(slot->owner, op, -ECANCELED);
+}
+
+static void on_start(struct sennit_task *task, int error)
+{
+	struct sennit_op *op = (struct sennit_op *)(void *)task;
+
+	(void)error;
+	arrive(op->slot_, op, sennit__op_ready(op));
 }
 
 /* Bound to another runtime: both go on until the handler has run. */
@@ -379,8 +385,11 @@ void sennit__object_start(struct sennit_object *object, struct sennit_op *op)
 	if (sennit__current == slot->owner) {
 		sennit__worker_catch_up(slot->owner, "an initiating function");
 		sennit__worker_begin(slot->owner);
-		on_start(&op->task_, 0); /* what was caught up with may have come after the stamp */
+		sennit__op_attach(op, false);
+		arrive(slot, op, 0); /* what was caught up with may have come after the stamp */
 	} else {
+		sennit__op_attach(op, true);
+		op->task_.state_ = SENNIT__OP_SENT;
 		op->task_.function_ = on_start;
 		sennit__worker_send(slot->owner, &op->task_);
 	}
@@ -396,7 +405,7 @@ static inline bool start_at_once(struct sennit_object *object, struct sennit_op 
 	struct sennit__worker *owner;
 	uint64_t word;
 
-	if (SENNIT__UNLIKELY(object->tag_ != SENNIT__OBJECT_TAG || !slot || op->bound_ ||
+	if (SENNIT__UNLIKELY(object->tag_ != SENNIT__OBJECT_TAG || !slot || op->options_ ||
 			     op->task_.flags_ & special))
 		return false;
 	owner = slot->owner;
@@ -469,15 +478,16 @@ void sennit__object_connect_ended(struct sennit__slot *slot)
 	sennit__io_list(slot); /* reads that waited */
 }
 
-void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int error)
+void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int types, int error)
 {
 	bool connect = sennit__op_does(op) == SENNIT__CONNECT;
 
 	if (slot->type && slot->type->cancel && op->task_.flags_ & SENNIT__OP_SERVED) {
 		if (op->task_.flags_ & SENNIT__OP_ASKED)
 			return;
-		op->task_.flags_ |= SENNIT__OP_ASKED;
-		slot->type->cancel(slot->self, op, error);
+		if (types & SENNIT_CANCEL_TERMINAL)
+			op->task_.flags_ |= SENNIT__OP_ASKED;
+		slot->type->cancel(slot->self, op, types, error);
 		return;
 	}
 	sennit__object_done(slot, op, sennit__op_verdict(op, error));
@@ -510,7 +520,7 @@ static void end_older(struct sennit__slot *slot, bool all, int error)
 	slot->flags |= busy; /* nothing that is about to end is handed over first */
 	for (int queue = 0; queue < SENNIT__QUEUES; queue++)
 		while ((op = oldest_of(slot, queue, all)))
-			sennit__object_end(slot, op, error);
+			sennit__object_end(slot, op, SENNIT_CANCEL_TERMINAL, error);
 	slot->flags = (uint16_t)((slot->flags & ~busy) | before);
 }
 

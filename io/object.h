@@ -170,9 +170,9 @@ int sennit__object_release(struct sennit_object *object, int *fd);
 /* Frees the slot where it is closed and nothing of it is awaited any more. */
 void sennit__object_try_free(struct sennit__slot *slot);
 
-/* Ends an operation in flight: at once, or for a stream type with a cancel function when that says
- * so. */
-void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int error);
+/* Ends an operation in flight, of which `types` was requested: at once, or for a stream type with a
+ * cancel function when that says so. */
+void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int types, int error);
 
 /* On the owner: tries once more to write what it has received. */
 void sennit__object_flush(struct sennit__slot *slot);

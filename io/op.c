@@ -3,9 +3,11 @@
 #include "io/op.h"
 
 #include "io/object.h"
+#include "runtime/cancel/slot.h"
 #include "runtime/sched/runtime.h"
 #include "runtime/sched/work.h"
 
+#include <errno.h>
 #include <sennit/stream_implement.h>
 
 _Static_assert(sizeof(struct sennit_op) <= 160, "the size that users embed");
@@ -16,6 +18,93 @@ void sennit_op_bind_executor(struct sennit_op *op, struct sennit_executor *execu
 	if (op->task_.state_)
 		sennit__misuse("sennit_op_bind_executor", "the operation is in flight");
 	op->bound_ = executor;
+	op->options_ &= (unsigned char)~SENNIT__OPTION_EXECUTOR;
+	if (executor)
+		op->options_ |= SENNIT__OPTION_EXECUTOR;
+}
+
+/* --- cancellation ----------------------------------------------------------------------------- */
+
+void sennit_op_bind_slot(struct sennit_op *op, struct sennit_cancel_slot *slot)
+{
+	if (op->task_.state_)
+		sennit__misuse("sennit_op_bind_slot", "the operation is in flight");
+	op->cancel_slot_ = slot;
+	op->options_ &= (unsigned char)~SENNIT__OPTION_SLOT;
+	if (slot)
+		op->options_ |= SENNIT__OPTION_SLOT;
+}
+
+/* The guarantees among `types` that the operation can give: what is composed of several transfers
+ * cannot undo the first (B42). */
+static int heeded(const struct sennit_op *op, int types)
+{
+	if (sennit__op_mode(op) == SENNIT__SOME)
+		return types & SENNIT_CANCEL_ALL;
+	return types & (SENNIT_CANCEL_TERMINAL | SENNIT_CANCEL_PARTIAL);
+}
+
+/* On the owner. */
+static void request(void *target, int types)
+{
+	struct sennit_op *op = target;
+
+	types = heeded(op, types);
+	if (types && op->task_.state_ == SENNIT__OP_RECEIVED)
+		sennit__object_end(op->slot_, op, types, -ECANCELED);
+}
+
+static void release(void *target)
+{
+	sennit__op_hand_over(sennit__current, target);
+}
+
+static const struct sennit__cancel_target of_op = {
+	.request = request, .release = release, .confined = true};
+
+void sennit__op_attach(struct sennit_op *op, bool sent)
+{
+	if (!(op->options_ & SENNIT__OPTION_SLOT))
+		return;
+	sennit__cancel_attach(op->cancel_slot_, op->slot_->owner, &of_op, op, !sent,
+			      "an initiating function");
+	op->task_.flags_ |= SENNIT__OP_ATTACHED;
+}
+
+int sennit__op_ready(struct sennit_op *op)
+{
+	op->task_.state_ = SENNIT__OP_RECEIVED;
+	if (!(op->task_.flags_ & SENNIT__OP_ATTACHED))
+		return SENNIT_CANCEL_NONE;
+	return heeded(op, sennit__cancel_ready(op->cancel_slot_));
+}
+
+/* What was chosen for one flight does not stay for the next. */
+static void unbind(struct sennit_op *op)
+{
+	op->options_ &= (unsigned char)~SENNIT__OPTION_SLOT;
+	op->cancel_slot_ = NULL;
+}
+
+bool sennit__op_detach(struct sennit_op *op)
+{
+	struct sennit_cancel_slot *slot = op->cancel_slot_;
+
+	unbind(op);
+	return sennit__cancel_detach(slot) || !sennit__cancel_hold(slot);
+}
+
+void sennit_op_cancel(struct sennit_op *op, int types)
+{
+	const char *call = "sennit_op_cancel";
+	struct sennit__slot *slot = op->slot_;
+
+	if (!op->task_.state_ || !slot)
+		return;
+	if (sennit__current != slot->owner)
+		sennit__misuse(call, "called off the owner of the operation's object");
+	sennit__worker_catch_up(slot->owner, call);
+	request(op, types);
 }
 
 /* --- finish ----------------------------------------------------------------------------------- */
@@ -62,6 +151,8 @@ void sennit__op_refuse(struct sennit_op *op, int error)
 {
 	op->task_.error_ = error;
 	op->task_.function_ = sennit__op_run;
+	op->task_.state_ = SENNIT__OP_FINISHED;
+	unbind(op);
 	sennit__submit(op->target_, &op->task_);
 }
 

@@ -6,16 +6,15 @@
  * sennit__op_finish, which queues it as a handler; run, it is forgotten before the user is called.
  * From the receipt to the finish only the owner touches it, so its state is plain bytes.
  *
+ * Cancellation: the start binds the slot that was chosen for this flight (runtime/cancel/slot.h)
+ * before it publishes the operation; a request reaches the owner, which ends the operation as
+ * cancel and close do. The finish unbinds the slot first, and holds the result back while a request
+ * is on its way.
+ *
  * What comes later, and how it will use what is here:
  *
- *   Cancellation slots. cancel_slot_ names the signal bound for this flight. The start writes the
- *     signal's word before it publishes the operation; emit pushes the signal's own node (a
- *     message, as slot->message is) to the owner, whose function finds the operation through the
- *     signal and calls sennit__object_end(slot, op, -ECANCELED), as cancel and close do.
- *     sennit__op_finish detaches the signal, and holds the result back while its message is in
- *     flight.
  *   Deadlines. timer_ is the wheel's. The driver's expire gets the operations that are due and
- *     ends them by sennit__object_end(slot, op, -ETIMEDOUT).
+ *     ends them by sennit__object_end(slot, op, types, -ETIMEDOUT).
  *   Timers. A timer is an object (object.h): its waits are operations in the slot's first queue,
  *     its expiry is in the slot's last words; cancel, close and stamps work as for every object.
  *   Strands. An executor kind; a finished operation bound to one is handed over by sennit__submit,
@@ -64,6 +63,21 @@ enum {
 	SENNIT__OP_SERVED = 0x08,   /* handed to the stream type, or connect was called */
 	SENNIT__OP_ASKED = 0x10,    /* the stream type was asked to end it */
 	SENNIT__OP_WANTS = 0x20,    /* has a condition, to be asked before the first step */
+	SENNIT__OP_ATTACHED = 0x40, /* to a cancellation slot, which the finish lets go */
+};
+
+/* op->options_: what was chosen for its flights; one look tells that nothing was. */
+enum {
+	SENNIT__OPTION_EXECUTOR = 0x01, /* bound_ */
+	SENNIT__OPTION_SLOT = 0x02,     /* cancel_slot_, for the next flight only */
+};
+
+/* task_.state_: whose the operation is. */
+enum {
+	SENNIT__OP_CALLERS = 0,
+	SENNIT__OP_RECEIVED = 1, /* the owner's; or its start goes on */
+	SENNIT__OP_SENT = 2,     /* on its way to the owner */
+	SENNIT__OP_FINISHED = 3, /* its result stands; its handler has not run yet */
 };
 
 /* The most that one system call transfers. */
@@ -99,7 +113,7 @@ static inline void sennit__op_prepare(struct sennit_op *op, sennit_handler *hand
 	op->bytes_ = 0;
 	op->limit_ = SENNIT__STEP_MAX;
 	op->task_.class_ = SENNIT__MESSAGE;
-	op->task_.state_ = 1;
+	op->task_.state_ = SENNIT__OP_RECEIVED;
 	op->task_.kind_ = (unsigned char)kind;
 	op->task_.flags_ = (unsigned char)flags;
 }
@@ -108,19 +122,34 @@ static inline void sennit__op_prepare(struct sennit_op *op, sennit_handler *hand
 void sennit__op_run(struct sennit_task *task, int error);
 void sennit__op_pass_on(struct sennit__worker *worker, struct sennit_op *op);
 
+/* What a start chose for this flight is attached, `sent`: by a thread that is not the owner; and
+ * let go at the finish: false where the operation is handed over later. */
+void sennit__op_attach(struct sennit_op *op, bool sent);
+bool sennit__op_detach(struct sennit_op *op);
+
+/* The start has arrived at the owner: the types that were requested of it on its way. */
+int sennit__op_ready(struct sennit_op *op);
+
+/* Hands a finished operation over to its executor. */
+static inline void sennit__op_hand_over(struct sennit__worker *worker, struct sennit_op *op)
+{
+	const struct sennit_executor *target = op->target_;
+
+	if (SENNIT__LIKELY(target == &worker->executor || target == worker->everywhere))
+		sennit__worker_queue(worker, &op->task_);
+	else
+		sennit__op_pass_on(worker, op);
+}
+
 /* Queues the operation as a handler with `error` and the bytes counted so far. The caller, on the
  * owner `worker`, has unlinked it; its unit has begun there. */
 static inline void sennit__op_finish(struct sennit__worker *worker, struct sennit_op *op, int error)
 {
-	const struct sennit_executor *target = op->target_;
-
 	op->task_.error_ = error;
 	op->task_.function_ = sennit__op_run;
-	if (SENNIT__LIKELY(target == &worker->executor ||
-			   target == worker->everywhere))
-		sennit__worker_queue(worker, &op->task_);
-	else
-		sennit__op_pass_on(worker, op);
+	op->task_.state_ = SENNIT__OP_FINISHED;
+	if (SENNIT__LIKELY(!(op->task_.flags_ & SENNIT__OP_ATTACHED)) || sennit__op_detach(op))
+		sennit__op_hand_over(worker, op);
 }
 
 /* As above for an operation that no worker ever got: from any thread. */

@@ -16,6 +16,7 @@ extern "C" {
 #endif
 
 struct sennit_op;
+struct sennit_cancel_slot;
 struct sennit__slot;
 
 /**
@@ -77,10 +78,11 @@ struct sennit_op {
 	} goal_;
 	uint32_t count_;
 	uint32_t limit_;
-	void *cancel_slot_;
+	struct sennit_cancel_slot *cancel_slot_;
 	struct sennit__timer_node timer_;
 	uint32_t started_ms_;
-	uint32_t reserved_;
+	unsigned char options_;
+	unsigned char reserved_[3];
 };
 
 /**

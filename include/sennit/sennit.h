@@ -6,6 +6,7 @@
 #ifndef SENNIT_SENNIT_H
 #define SENNIT_SENNIT_H
 
+#include <sennit/cancel.h>
 #include <sennit/descriptor.h>
 #include <sennit/endpoint.h>
 #include <sennit/error.h>

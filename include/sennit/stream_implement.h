@@ -11,6 +11,7 @@
 #ifndef SENNIT_STREAM_IMPLEMENT_H
 #define SENNIT_STREAM_IMPLEMENT_H
 
+#include <sennit/cancel.h>
 #include <sennit/stream.h>
 
 #ifdef __cplusplus
@@ -28,10 +29,13 @@ struct sennit_stream_type {
 	void (*write)(void *self, struct sennit_op *op);
 	/** Serve a readiness wait for `what`; any number at once. */
 	void (*wait)(void *self, struct sennit_op *op, int what);
-	/** `op` was asked to end with `error`: complete it, now or as soon as that is possible.
+	/** `op`, which was handed over, was asked to end with `error`: complete it, now or as soon
+	 * as one of the guarantees in `types` (enum sennit_cancel_type) can be given. Cancel and
+	 * close ask for SENNIT_CANCEL_TERMINAL; once that was asked for, it is not called for this
+	 * operation again, before that for each request.
 	 * NULL: it is completed at once, without a word to the type, which must not touch it any
-	 * more. Called once for an operation that was handed over. */
-	void (*cancel)(void *self, struct sennit_op *op, int error);
+	 * more. */
+	void (*cancel)(void *self, struct sennit_op *op, int types, int error);
 	/** The stream was closed and none of its operations is in flight: `self` may be freed.
 	 * NULL: nothing is to be done then. */
 	void (*close)(void *self);

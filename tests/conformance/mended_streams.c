@@ -255,10 +255,11 @@ static void upper_read(void *self, struct sennit_op *op)
 	                       &upper->below.op, on_below);
 }
 
-static void upper_cancel(void *self, struct sennit_op *op, int error)
+static void upper_cancel(void *self, struct sennit_op *op, int types, int error)
 {
 	struct upper *upper = self;
 
+	(void)types;
 	RECORD(op == upper->handed && error == -ECANCELED);
 	if (upper->how == BY_CANCEL)
 		sennit_cancel(&upper->lower.stream);
@@ -406,10 +407,11 @@ static void nested_read(void *self, struct sennit_op *op)
 	close_inside(selfish);
 }
 
-static void nested_cancel(void *self, struct sennit_op *op, int error)
+static void nested_cancel(void *self, struct sennit_op *op, int types, int error)
 {
 	struct selfish *selfish = self;
 
+	(void)types;
 	if (selfish->cancels++ == 0)
 		start_second(selfish);
 	sennit_op_complete(op, error);

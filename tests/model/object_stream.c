@@ -37,12 +37,13 @@ static void complete(struct self *s, int error)
 	sennit_op_complete(op, error);
 }
 
-static void tube_cancel(void *self, struct sennit_op *op, int error)
+static void tube_cancel(void *self, struct sennit_op *op, int types, int error)
 {
 	struct self *s = self;
 
 	struct call *c = (struct call *)(void *)op;
 
+	(void)types;
 	model_assert(op == s->pending);
 	if (c->told)
 		model_assert(*c->told);

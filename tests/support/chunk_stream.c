@@ -128,10 +128,11 @@ static void refuse(void *self, struct sennit_op *op)
 	sennit_op_complete(op, -EOPNOTSUPP);
 }
 
-static void cancel(void *self, struct sennit_op *op, int error)
+static void cancel(void *self, struct sennit_op *op, int types, int error)
 {
 	struct chunk_pipe *pipe = self;
 
+	(void)types;
 	pipe->cancels++;
 	RECORD(op == pipe->reading || op == pipe->writing);
 	if (op == pipe->reading)
