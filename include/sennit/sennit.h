@@ -11,6 +11,7 @@
 #include <sennit/endpoint.h>
 #include <sennit/error.h>
 #include <sennit/executor.h>
+#include <sennit/future.h>
 #include <sennit/op.h>
 #include <sennit/runtime.h>
 #include <sennit/stream.h>
