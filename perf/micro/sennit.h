@@ -9,6 +9,7 @@
 
 /* One function for each benchmark, in the file of its subject. */
 micro_function micro_post_local, micro_post_remote, micro_post_wake, micro_pingpong, micro_steal;
+micro_function micro_cancel_emit;
 micro_function micro_write_gather, micro_socketpair_echo;
 
 /* A runtime of run->workers workers: one is driven by the caller, more are started. */
@@ -35,5 +36,33 @@ struct micro_producer;
  * executors[i % count]. */
 void micro_produce(struct micro_run *run, struct sennit_runtime *runtime,
                    struct sennit_executor **executors, size_t count);
+
+/* --- parts: one for each worker, which go through three stages together ----------------------- */
+
+/* A part; what a benchmark needs besides lies behind it. It is zero at first. */
+struct micro_part {
+	struct sennit_task task;
+	struct micro_parts *all;
+	struct micro_run *run;
+	struct sennit_executor *executor; /* of its worker, on which its functions run */
+	uint64_t index;
+	uint64_t operations; /* its share */
+};
+
+typedef void micro_part_function(struct micro_part *part);
+
+enum { MICRO_SET_UP, MICRO_MEASURE, MICRO_CLEAN_UP, MICRO_STAGES };
+
+/* What begins each stage; a part that is done with it calls micro_part_done, here or later. A part
+ * without operations is not measured. */
+struct micro_stages {
+	micro_part_function *begin[MICRO_STAGES];
+};
+
+void micro_part_done(struct micro_part *part);
+
+/* Runs a benchmark of parts of `size` bytes, and in the end calls `visit` with each. */
+void micro_run_parts(struct micro_run *run, const struct micro_stages *stages, size_t size,
+                     micro_part_function *visit);
 
 #endif

@@ -23,7 +23,12 @@ using stream_socket = asio::basic_stream_socket<asio::local::stream_protocol, co
 namespace
 {
 
-enum { WINDOW = 4096, PAUSE_NS = 20000, WRITES = 16, SIZE = 64 };
+enum {
+	WINDOW = 4096,
+	PAUSE_NS = 20000,
+	WRITES = 16,
+	SIZE = 64,
+};
 
 void check(const error_code &error, const char *what)
 {
@@ -56,7 +61,8 @@ struct workers {
 			contexts[0]->run();
 		for (auto &thread : threads)
 			thread.join();
-		micro_end(run);
+		if (!run->ns)
+			micro_end(run);
 	}
 
 	micro_run *run;
@@ -79,18 +85,27 @@ struct alignas(128) chain {
 	uint64_t left;
 };
 
-void post_local(micro_run *run)
+/* One chain for each worker, on the executor that `of` says. */
+template <typename Chain, typename Of>
+void run_chains(micro_run *run, workers &all, Of of)
 {
-	workers all(run, run->parameter == 1);
-	std::vector<chain<context_executor>> chains;
+	std::vector<Chain> chains;
 
 	for (uint64_t i = 0; i < run->workers; i++)
-		chains.push_back({ all.of(i).get_executor(), micro_share(run, i, run->workers) });
+		chains.push_back({ of(i), micro_share(run, i, run->workers) });
 	micro_begin(run);
 	for (auto &own : chains)
 		if (own.left)
 			own.post();
 	all.finish();
+}
+
+void post_local(micro_run *run)
+{
+	workers all(run, run->parameter == 1);
+
+	run_chains<chain<context_executor>>(run, all,
+	                                    [&](uint64_t i) { return all.of(i).get_executor(); });
 }
 
 /* A foreign thread that posts to an executor, at most a window ahead of the handlers. */
@@ -382,11 +397,80 @@ void socketpair_echo(micro_run *run)
 	all.finish();
 }
 
+/* --- cancellation ----------------------------------------------------------------------------- */
+
+/* Waits with a slot of a signal, which this thread or another emits; and again. */
+struct alignas(128) emit {
+	explicit emit(asio::io_context &home, bool elsewhere)
+	    : context(home), end(home), other(home), foreign(elsewhere)
+	{
+		asio::local::connect_pair(end, other);
+	}
+
+	void arm()
+	{
+		end.async_wait(stream_socket::wait_read,
+		               asio::bind_cancellation_slot(signal.slot(), [this](error_code) {
+				       if (--left)
+					       arm();
+			       }));
+		if (foreign)
+			armed.store(armed.load(std::memory_order_relaxed) + 1,
+			            std::memory_order_release);
+		else
+			signal.emit(asio::cancellation_type::terminal);
+	}
+
+	/* A signal must not be emitted while others use it: the emission itself is posted. */
+	void emit_all(uint64_t count)
+	{
+		for (uint64_t i = 0; i < count; i++) {
+			while (armed.load(std::memory_order_acquire) == i)
+				sched_yield();
+			asio::post(context,
+			           [this] { signal.emit(asio::cancellation_type::terminal); });
+		}
+	}
+
+	asio::io_context &context;
+	stream_socket end, other;
+	bool foreign;
+	asio::cancellation_signal signal;
+	uint64_t left = 0;
+	alignas(128) std::atomic<uint64_t> armed{ 0 };
+};
+
+void cancel_emit(micro_run *run)
+{
+	workers all(run, false);
+	std::vector<std::unique_ptr<emit>> parts;
+	std::vector<std::thread> emitters;
+
+	for (uint64_t i = 0; i < run->workers; i++) {
+		parts.emplace_back(new emit(all.of(i), run->parameter == 1));
+		parts.back()->left = micro_share(run, i, run->workers);
+		if (parts.back()->left && run->parameter == 1)
+			emitters.emplace_back(
+			    [part = parts.back().get(), count = parts.back()->left] {
+				    part->emit_all(count);
+			    });
+	}
+	run->threads += emitters.size();
+	micro_begin(run);
+	for (uint64_t i = 0; i < run->workers; i++)
+		if (parts[i]->left)
+			asio::post(all.of(i), [part = parts[i].get()] { part->arm(); });
+	all.finish();
+	for (auto &thread : emitters)
+		thread.join();
+}
+
 const micro_benchmark table[] = {
 	{ "post_local", post_local, 2000000, 0, 1, 2, { 0, 1 } },
 	{ "post_remote", post_remote, 1000000, 1, 256, 4, { 1, 2, 4, 16 } },
 	{ "post_wake", post_wake, 1000, 0, 0, 1, { 0 } },
 	{ "pingpong", pingpong, 20000, 0, 0, 1, { 0 } },
+	{ "cancel_emit", cancel_emit, 200000, 0, 1, 2, { 0, 1 } },
 	{ "write_gather", write_gather, 20000, 0, 0, 1, { 0 } },
 	{ "socketpair_echo", socketpair_echo, 50000, 0, 0, 1, { 0 } },
 };
