@@ -6,9 +6,7 @@
 #include "io/fd.h"
 #include "runtime/sched/runtime.h"
 
-#include <errno.h>
 #include <sennit/error.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MILLISECOND 1000000u
@@ -89,21 +87,17 @@ static void io_wait(struct sennit__worker *worker, uint64_t deadline_ns)
 
 static int io_init(struct sennit__worker *worker)
 {
-	struct sennit__io *io = calloc(1, sizeof *io);
+	struct sennit__io *io = sennit__io_of(worker);
 	int error;
 
-	if (!io)
-		return -ENOMEM;
+	memset(io, 0, offsetof(struct sennit__io, vector)); /* which may stay untouched */
 	io->worker = worker;
 	io->backend = &sennit__backend_epoll;
 	io->dirty_end = &io->dirty;
 	sennit__slab_init(&io->slab, sizeof(struct sennit__slot));
-	worker->driver = io;
 	error = io->backend->init(io);
-	if (error) {
+	if (error)
 		sennit__slab_fini(&io->slab);
-		free(io);
-	}
 	return error;
 }
 
@@ -120,7 +114,6 @@ static void io_fini(struct sennit__worker *worker)
 	}
 	io->backend->fini(io);
 	sennit__slab_fini(&io->slab);
-	free(io);
 }
 
 static void io_wake(struct sennit__worker *worker)
@@ -142,6 +135,7 @@ static void io_cancel(struct sennit__worker *worker, int error)
 }
 
 const struct sennit__driver sennit__driver = {
+	.size = sizeof(struct sennit__io),
 	.init = io_init,
 	.fini = io_fini,
 	.wait = io_wait,

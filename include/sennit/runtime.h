@@ -32,37 +32,79 @@ typedef void sennit_log(void *user, enum sennit_log_level level, const char *lin
 
 /** Where the threads of a started runtime sit. */
 enum sennit_pin {
-	SENNIT_PIN_CORES, /**< each worker on a core of its own: the default */
-	SENNIT_PIN_NONE   /**< wherever the kernel puts them */
+	SENNIT_PIN_DEFAULT, /**< as CORES; unbound where a CPU quota is why there are fewer */
+	SENNIT_PIN_CORES,   /**< each worker on a core of its own; unbound where there are more */
+	SENNIT_PIN_PUS,     /**< each worker on a processing unit, a hardware thread, of its own */
+	SENNIT_PIN_NONE,    /**< wherever the kernel puts them */
+	SENNIT_PIN_LIST     /**< worker i on `cpus[i % cpus_count]` */
 };
 
-/** What can be chosen when a runtime is created; a zeroed struct chooses the defaults. Set `size`:
- * without it nothing else is looked at. */
+/** What waits for I/O. */
+enum sennit_backend {
+	SENNIT_BACKEND_DEFAULT, /**< the best that there is */
+	SENNIT_BACKEND_EPOLL    /**< epoll */
+};
+
+/**
+ * Runs on a worker's thread, before its first handler or after its last. It must not call the
+ * library.
+ */
+typedef void sennit_worker_hook(void *user, unsigned worker);
+
+/**
+ * What can be chosen when a runtime is created. Set `size`; a member left at 0 is chosen by the
+ * environment variable that stands beside it, where that is set, else by the library. The
+ * environment is read by sennit_runtime_create (not by a program with raised privileges) and never
+ * overrides the program. A variable whose value cannot be used is reported to the log hook, and by
+ * sennit_runtime_print_settings, and counts as not set.
+ *
+ * A program compiled for an earlier version has a smaller struct: what it lacks is 0.
+ */
 struct sennit_runtime_options {
-	size_t size;          /**< sizeof(struct sennit_runtime_options), or 0 for all defaults */
-	unsigned workers;     /**< 0: when started, one for each core that the process may use;
-	                           when driven, 1. At most 1024 when started, 1 when driven */
-	enum sennit_pin pin;  /**< where worker threads sit */
-	sennit_log *log;      /**< log hook, or NULL */
-	void *log_user;       /**< handed to the log hook */
+	size_t size;      /**< sizeof(struct sennit_runtime_options); 0: all defaults */
+	unsigned workers; /**< at most 1024. 0: when started `SENNIT_WORKERS`, else the length of
+	                       a list of CPUs, else one for each core (processing unit, for
+	                       SENNIT_PIN_PUS) in the calling thread's affinity mask, but no more
+	                       than the CPU quota of the control groups; when driven 1, and no other
+	                       number is possible */
+	enum sennit_pin pin;      /**< `SENNIT_PIN`: cores, pus, none, or a list such as 0-3,8 */
+	sennit_log *log;          /**< log hook, or NULL */
+	void *log_user;           /**< handed to the log hook */
+	const unsigned *cpus;     /**< for SENNIT_PIN_LIST: processing units as the kernel numbers
+	                               them, each below 65536 */
+	unsigned cpus_count;      /**< how many, 1 to 1024; 0 with every other `pin` */
+	enum sennit_backend backend; /**< `SENNIT_BACKEND`: epoll */
+	uint64_t spin_ns;         /**< how long an idle worker looks for work before it sleeps, in
+	                               nanoseconds, at most a second. `SENNIT_SPIN_NS`, else 0 */
+	size_t stack_size;        /**< of each worker's thread, in bytes; rounded up to whole pages
+	                               and to what a thread needs at least. `SENNIT_STACK_SIZE`,
+	                               else what the system gives threads */
+	sennit_worker_hook *on_worker_start; /**< before a worker's first handler, or NULL. Of a
+	                                          started runtime only */
+	sennit_worker_hook *on_worker_stop;  /**< after its last, or NULL: once for each call of
+	                                          on_worker_start, also where start fails later */
+	void *worker_user;        /**< handed to both */
 };
 
 /**
  * Creates a runtime, neither started nor driven yet.
  * @param options NULL for the defaults; read during the call only.
  * @param[out] runtime set on success.
- * @return 0, -EINVAL (an option out of range), -ENOMEM, -EMFILE, -ENFILE.
+ * @return 0, -EINVAL (an option out of range, or a larger struct than this version knows with
+ *         something set in what it does not know), -ENOMEM, -EMFILE, -ENFILE.
  * @thread any. Allocates; opens two descriptors for each worker. Since 0.1.0.
  */
 int sennit_runtime_create(const struct sennit_runtime_options *options,
 			  struct sennit_runtime **runtime);
 
 /**
- * Starts the runtime's own threads, named `sennit/0` and so on, with every signal blocked. A
- * binding that the system refuses is logged and the thread runs unbound. The runtime holds one work
- * guard of its own, which sennit_runtime_join gives back.
+ * Starts the runtime's own threads, named `sennit/0` and so on, with every signal blocked. Cores of
+ * a faster kind are taken first, else in the machine's order; a worker's memory lies on its core's
+ * node. A binding that the system refuses is logged and the thread runs unbound. The runtime holds
+ * one work guard of its own, which sennit_runtime_join gives back.
  * @return 0, -EBUSY (started already, or driven), -EAGAIN, -ENOMEM, -EMFILE or -ENFILE (no thread,
- *         memory or descriptor; the runtime is as before).
+ *         also for want of memory for its stack; no memory; no descriptor; the runtime is as
+ *         before).
  * @thread any one. Allocates. Since 0.1.0.
  */
 int sennit_runtime_start(struct sennit_runtime *runtime);
@@ -191,6 +233,17 @@ struct sennit_runtime *sennit_runtime_current(void);
  * @thread any. Blocks until each worker has printed, off a worker. Since 0.1.0.
  */
 void sennit_runtime_dump(struct sennit_runtime *runtime, FILE *file);
+
+/**
+ * Prints what the runtime goes by, one line each: the number of workers, the placement, what the
+ * process may use, backend, spinning, stack size, and where each comes from: the program, the
+ * environment, the affinity mask, the quota, the machine's topology, or the default; then, once
+ * started, where each worker sits, or why it does not (with the error where a binding was refused);
+ * then the environment variables that could not be used.
+ * @param file written to with stdio.
+ * @thread any, while neither start nor destroy is going on. Since 0.1.0.
+ */
+void sennit_runtime_print_settings(const struct sennit_runtime *runtime, FILE *file);
 
 #ifdef __cplusplus
 }

@@ -11,12 +11,15 @@
 #define SENNIT_RUNTIME_SCHED_DRIVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct sennit__worker;
 
 struct sennit__driver {
-	/* Sets worker->driver and worker->pollable_fd; 0 or -errno. */
+	/* How many bytes, not zeroed, worker->driver points to before init. */
+	size_t size;
+	/* Sets worker->pollable_fd, and worker->driver where size is 0; 0 or -errno. */
 	int (*init)(struct sennit__worker *worker);
 	/* Closes what is still open, waits for wakes that are owed, frees everything. */
 	void (*fini)(struct sennit__worker *worker);

@@ -5,11 +5,13 @@
  */
 #include "runtime/sched/runtime.h"
 
+#include "runtime/sched/driver.h"
 #include "runtime/sched/idle.h"
 #include "runtime/sched/work.h"
 
 #include <errno.h>
 #include <sched.h>
+#include <sennit/error.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,31 +24,37 @@ void sennit__log(const struct sennit_runtime *runtime, enum sennit_log_level lev
 	char line[256];
 	va_list arguments;
 
-	if (!runtime->options.log)
+	if (!runtime->settings.options.log)
 		return;
 	va_start(arguments, format);
 	vsnprintf(line, sizeof line, format, arguments);
 	va_end(arguments);
-	runtime->options.log(runtime->options.log_user, level, line);
+	runtime->settings.options.log(runtime->settings.options.log_user, level, line);
 }
 
 /* --- create and destroy ----------------------------------------------------------------------- */
 
-static int read_options(struct sennit_runtime *runtime, const struct sennit_runtime_options *given)
+/* Reads the options and the environment, and says what was wrong with that. */
+static int settle(struct sennit_runtime *runtime, const struct sennit_runtime_options *options)
 {
-	if (!given || given->size == 0)
-		return 0;
-	if (given->size != sizeof *given || given->workers > SENNIT__WORKERS_MAX ||
-	    (given->pin != SENNIT_PIN_CORES && given->pin != SENNIT_PIN_NONE))
-		return -EINVAL;
-	runtime->options = *given;
-	return 0;
+	int error = sennit__settings_init(&runtime->settings, options, secure_getenv);
+
+	for (unsigned i = 0; !error && i < SENNIT__VARIABLES; i++)
+		if (*runtime->settings.refused[i])
+			sennit__log(runtime, SENNIT_LOG_WARNING, "%s",
+				    runtime->settings.refused[i]);
+	return error;
+}
+
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* A page that a forked child finds wiped. */
 static int watch_for_fork(struct sennit_runtime *runtime)
 {
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = page_size();
 	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
@@ -57,17 +65,41 @@ static int watch_for_fork(struct sennit_runtime *runtime)
 	return 0;
 }
 
+/* A worker and what the driver keeps for it lie in pages of their own, so that the system can be
+ * told on which memory node. */
+static size_t block_size(size_t page)
+{
+	size_t size = sizeof(struct sennit__worker) + sennit__driver.size;
+
+	return (size + page - 1) / page * page;
+}
+
+/* Has the system keep a worker's pages on its node. It is advice. */
+static void settle_memory(struct sennit_runtime *runtime, unsigned index, void *pages)
+{
+	int error = sennit__plan_settle(&runtime->plan, index, pages, block_size(page_size()));
+
+	if (error)
+		sennit__log(runtime, SENNIT_LOG_INFO,
+			    "the memory of sennit/%u stays where it is: %s", index,
+			    sennit_strerror(error));
+}
+
 /* One more worker, which nobody is told of yet. */
 static int prepare_worker(struct sennit_runtime *runtime)
 {
 	unsigned index = runtime->prepared;
-	struct sennit__worker *worker = aligned_alloc(64, sizeof *worker);
+	size_t page = page_size();
+	struct sennit__worker *worker = aligned_alloc(page, block_size(page));
 	int error;
 
 	if (!worker)
 		return -ENOMEM;
+	if (index)
+		settle_memory(runtime, index, worker);
 	error = sennit__worker_init(worker, runtime, index);
 	if (error) {
+		sennit__plan_unsettle(&runtime->plan, worker, block_size(page_size()));
 		free(worker);
 		return error;
 	}
@@ -83,6 +115,7 @@ static void drop_workers(struct sennit_runtime *runtime, unsigned kept)
 		struct sennit__worker *worker = runtime->worker[--runtime->prepared];
 
 		sennit__worker_fini(worker);
+		sennit__plan_unsettle(&runtime->plan, worker, block_size(page_size()));
 		free(worker);
 	}
 }
@@ -91,8 +124,9 @@ static void release(struct sennit_runtime *runtime)
 {
 	drop_workers(runtime, 0);
 	sennit__plan_fini(&runtime->plan);
+	sennit__settings_fini(&runtime->settings);
 	if (runtime->alive)
-		munmap((void *)(uintptr_t)runtime->alive, (size_t)sysconf(_SC_PAGESIZE));
+		munmap((void *)(uintptr_t)runtime->alive, page_size());
 	free(runtime);
 }
 
@@ -110,7 +144,7 @@ int sennit_runtime_create(const struct sennit_runtime_options *options,
 	memset(runtime, 0, sizeof *runtime);
 	runtime->executor.runtime_ = runtime;
 	runtime->executor.kind_ = SENNIT__EXECUTOR_RUNTIME;
-	error = read_options(runtime, options);
+	error = settle(runtime, options);
 	if (!error)
 		error = watch_for_fork(runtime);
 	if (!error)
@@ -177,13 +211,17 @@ static bool settle_mode(struct sennit_runtime *runtime, uint32_t mode)
 
 static int start_workers(struct sennit_runtime *runtime)
 {
-	unsigned wanted;
-	int error = sennit__plan_init(&runtime->plan, runtime->options.workers,
-				      runtime->options.pin == SENNIT_PIN_CORES);
+	const struct sennit_runtime_options *options = &runtime->settings.options;
+	const struct sennit__wish wish = {.workers = runtime->settings.workers,
+					  .pin = options->pin,
+					  .cpus = options->cpus,
+					  .cpus_count = options->cpus_count};
+	int error = sennit__plan_init(&runtime->plan, &wish);
+	unsigned wanted = runtime->plan.count;
 
 	if (error)
 		return error;
-	wanted = runtime->plan.count;
+	settle_memory(runtime, 0, runtime->worker[0]);
 	while (!error && runtime->prepared < wanted)
 		error = prepare_worker(runtime);
 	if (!error)
@@ -244,7 +282,7 @@ static struct sennit__worker *drive(struct sennit_runtime *runtime, const char *
 	sennit__fork_check(runtime, call);
 	if (sennit__runtime_inside(runtime))
 		sennit__misuse(call, "called from inside a handler of the same runtime");
-	if (runtime->options.workers > 1 || !settle_mode(runtime, SENNIT__MODE_DRIVEN))
+	if (runtime->settings.options.workers > 1 || !settle_mode(runtime, SENNIT__MODE_DRIVEN))
 		return NULL;
 	if (!sennit__worker_enter(runtime->worker[0], SENNIT__RUNNING))
 		return NULL;

@@ -20,16 +20,15 @@
 #ifndef SENNIT_RUNTIME_SCHED_RUNTIME_H
 #define SENNIT_RUNTIME_SCHED_RUNTIME_H
 
+#include "runtime/sched/settings.h"
 #include "runtime/sched/worker.h"
 #include "runtime/topology/plan.h"
-
-#define SENNIT__WORKERS_MAX 1024
 
 enum { SENNIT__MODE_NEW, SENNIT__MODE_STARTED, SENNIT__MODE_DRIVEN };
 
 struct sennit_runtime {
 	struct sennit_executor executor;
-	struct sennit_runtime_options options;
+	struct sennit__settings settings;
 	struct sennit__plan plan;
 	volatile uint32_t *alive;  /* reads 0 in a forked child: the page is wiped there */
 	unsigned prepared;         /* workers that are there; worker_count follows once they run */
@@ -62,6 +61,13 @@ static inline void sennit__fork_check(const struct sennit_runtime *runtime, cons
 static inline unsigned sennit__worker_count(const struct sennit_runtime *runtime)
 {
 	return sennit__load_acquire_u32(&runtime->worker_count); /* P2 */
+}
+
+/* For who comes after start, or cannot meet it. */
+static inline bool sennit__runtime_started(const struct sennit_runtime *runtime)
+{
+	/* relaxed: see above */
+	return sennit__load_relaxed_u32(&runtime->mode) == SENNIT__MODE_STARTED;
 }
 
 /* The worker that an object of `executor` or a task for it goes to: the executor's own, or for the

@@ -6,24 +6,28 @@
 #include "runtime/sched/idle.h"
 #include "runtime/sched/runtime.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sennit/error.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
-static void prepare_thread(struct sennit__worker *worker)
+static void prepare_thread(const struct sennit__worker *worker)
 {
-	struct sennit_runtime *runtime = worker->executor.runtime_;
 	char name[16];
-	int error;
+	int before;
 
 	snprintf(name, sizeof name, "sennit/%u", worker->index);
 	pthread_setname_np(pthread_self(), name);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &error);
-	error = sennit__plan_bind(&runtime->plan, worker->index);
-	if (error)
-		sennit__log(runtime, SENNIT_LOG_WARNING, "%s runs unbound: %s", name,
-			    sennit_strerror(error));
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+}
+
+static void call_hook(const struct sennit__worker *worker, sennit_worker_hook *hook)
+{
+	if (hook)
+		hook(worker->executor.runtime_->settings.options.worker_user, worker->index);
 }
 
 /* Between two handlers: goes on until destroy says exit. */
@@ -33,6 +37,7 @@ static void *thread_main(void *argument)
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
 
 	prepare_thread(worker);
+	call_hook(worker, runtime->settings.options.on_worker_start);
 	sennit__worker_adopt(worker);
 	while (!sennit__load_relaxed_u32(&runtime->exiting)) { /* relaxed: tells nothing else */
 		/* relaxed: settle asks again, with acquire, before the first handler */
@@ -46,7 +51,74 @@ static void *thread_main(void *argument)
 			sennit__worker_park(worker);
 	}
 	sennit__worker_leave(worker);
+	call_hook(worker, runtime->settings.options.on_worker_stop);
 	return NULL;
+}
+
+/* Where the thread of a worker will sit, so that it does from its first instruction on and its
+ * stack is on its own node. */
+static int place(pthread_attr_t *attributes, unsigned cpu)
+{
+	cpu_set_t *set = CPU_ALLOC(cpu + 1);
+	size_t size = CPU_ALLOC_SIZE(cpu + 1);
+	int error;
+
+	if (!set)
+		return ENOMEM;
+	CPU_ZERO_S(size, set);
+	CPU_SET_S(cpu, size, set);
+	error = pthread_attr_setaffinity_np(attributes, size, set);
+	CPU_FREE(set);
+	return error;
+}
+
+/* Sets what the options ask of a thread's stack; 0 is whatever the system gives. */
+static int set_stack(pthread_attr_t *attributes, size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	long least = sysconf(_SC_THREAD_STACK_MIN);
+
+	if (!size)
+		return 0;
+	if (least > 0 && size < (size_t)least)
+		size = (size_t)least;
+	return pthread_attr_setstacksize(attributes, (size + page - 1) / page * page);
+}
+
+/* Creates the thread, bound to *cpu where that is given; 0 or -errno. */
+static int try_thread(struct sennit__worker *worker, const unsigned *cpu)
+{
+	pthread_attr_t attributes;
+	int error = pthread_attr_init(&attributes);
+
+	if (error)
+		return -error;
+	error = set_stack(&attributes, worker->executor.runtime_->settings.options.stack_size);
+	if (!error && cpu)
+		error = place(&attributes, *cpu);
+	if (!error)
+		error = pthread_create(&worker->thread, &attributes, thread_main, worker);
+	pthread_attr_destroy(&attributes);
+	return -error;
+}
+
+/* Creates the thread where the plan wants it, or, where the system refuses that, anywhere. */
+static int create_thread(struct sennit__worker *worker)
+{
+	struct sennit_runtime *runtime = worker->executor.runtime_;
+	const unsigned *places = runtime->plan.place;
+	int error;
+
+	worker->refused = 0;
+	if (!places)
+		return try_thread(worker, NULL);
+	error = try_thread(worker, &places[worker->index]);
+	if (error != -EINVAL && error != -EPERM && error != -ESRCH)
+		return error;
+	worker->refused = error;
+	sennit__log(runtime, SENNIT_LOG_WARNING, "sennit/%u is not bound to CPU %u: %s",
+		    worker->index, places[worker->index], sennit_strerror(error));
+	return try_thread(worker, NULL);
 }
 
 static int spawn(struct sennit__worker *worker)
@@ -60,11 +132,11 @@ static int spawn(struct sennit__worker *worker)
 		sennit__misuse("sennit_runtime_start", "another thread is inside the runtime");
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&worker->thread, NULL, thread_main, worker);
+	error = create_thread(worker);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		sennit__worker_vacate(worker);
-	return -error;
+	return error;
 }
 
 int sennit__threads_start(struct sennit_runtime *runtime, unsigned count)

@@ -34,6 +34,7 @@ int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *ru
 	worker->everywhere = &runtime->executor;
 	worker->alive = runtime->alive;
 	worker->index = index;
+	worker->driver = sennit__driver.size ? worker + 1 : NULL;
 	sennit__queue_init(&worker->pinned);
 	sennit__queue_init(&worker->shared);
 	sennit__queue_init(&worker->messages);

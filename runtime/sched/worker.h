@@ -81,12 +81,14 @@ struct sennit__worker {
 	unsigned rounds;               /* of handlers in shutdown that came from handlers here */
 	unsigned visits;               /* of handlers in shutdown that came from elsewhere */
 	pthread_t thread;              /* of a started runtime */
+	int refused;                   /* why it is not bound: 0 or -errno; once it was started */
 };
 
 /* The worker that the calling thread is inside of, or NULL. */
 extern _Thread_local struct sennit__worker *sennit__current
 	__attribute__((visibility("hidden"), tls_model("initial-exec")));
 
+/* Behind the worker there are the bytes that the driver asks for. */
 int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *runtime,
 			unsigned index);
 void sennit__worker_fini(struct sennit__worker *worker);

@@ -41,11 +41,13 @@ static void set_latencies(hwloc_topology_t topology, const hwloc_uint64_t *value
 
 static struct sennit__plan plan_on(hwloc_topology_t topology, unsigned workers, bool pin)
 {
-	struct sennit__plan plan = { 0 };
+	const struct sennit__wish wish = { .workers = workers,
+		                           .pin = pin ? SENNIT_PIN_CORES : SENNIT_PIN_NONE };
+	struct sennit__plan plan;
 
-	assert_int_equal(
-	    sennit__plan_from(&plan, topology, hwloc_topology_get_topology_cpuset(topology),
-	                      workers, pin), 0);
+	assert_int_equal(sennit__plan_from(&plan, topology,
+	                                   hwloc_topology_get_topology_cpuset(topology), &wish), 0);
+	hwloc_topology_destroy(topology);
 	return plan;
 }
 

@@ -118,10 +118,9 @@ void sennit__futex_wake_all(struct sennit__atomic_u32 *word)
 /* --- the machine ------------------------------------------------------------------------------ */
 
 /* A plan is as many workers as were asked for (0: one), unbound. */
-int sennit__plan_init(struct sennit__plan *plan, unsigned workers, bool pin)
+int sennit__plan_init(struct sennit__plan *plan, const struct sennit__wish *wish)
 {
-	(void)pin;
-	return sennit__plan_unbound(plan, workers ? workers : 1);
+	return sennit__plan_unbound(plan, wish->workers ? wish->workers : 1);
 }
 
 int sennit__plan_unbound(struct sennit__plan *plan, unsigned workers)
@@ -136,11 +135,20 @@ void sennit__plan_fini(struct sennit__plan *plan)
 	sennit__victims_fini(&plan->victims);
 }
 
-int sennit__plan_bind(const struct sennit__plan *plan, unsigned worker)
+int sennit__plan_settle(const struct sennit__plan *plan, unsigned worker, void *pages, size_t size)
 {
 	(void)plan;
 	(void)worker;
+	(void)pages;
+	(void)size;
 	return 0;
+}
+
+void sennit__plan_unsettle(const struct sennit__plan *plan, void *pages, size_t size)
+{
+	(void)plan;
+	(void)pages;
+	(void)size;
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */
