@@ -122,6 +122,7 @@ static void ready(const struct start *s, struct sennit_executor *owner)
 	              : s->bound ? s->bound
 	                         : owner);
 	sennit_op_bind_executor(&s->flight->op, s->bound);
+	sennit_op_bind_slot(&s->flight->op, s->slot);
 }
 
 static void call_start(const struct start *s, struct sennit_executor *owner)

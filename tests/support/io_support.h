@@ -86,6 +86,7 @@ struct start {
 	int what;
 	struct flight *flight;
 	struct sennit_executor *bound; /* bind the operation to it */
+	struct sennit_cancel_slot *slot; /* bind the operation to it */
 	struct sennit_executor
 	    *runs_on; /* where the handler has to run; NULL: bound, or the owner */
 };
