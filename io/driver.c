@@ -85,6 +85,11 @@ static void io_wait(struct sennit__worker *worker, uint64_t deadline_ns)
 
 /* --- a worker's life -------------------------------------------------------------------------- */
 
+static void settle(void *worker, void *chunk, size_t size, bool keep)
+{
+	sennit__runtime_settle(worker, chunk, size, keep);
+}
+
 static int io_init(struct sennit__worker *worker)
 {
 	struct sennit__io *io = sennit__io_of(worker);
@@ -95,6 +100,8 @@ static int io_init(struct sennit__worker *worker)
 	io->backend = &sennit__backend_epoll;
 	io->dirty_end = &io->dirty;
 	sennit__slab_init(&io->slab, sizeof(struct sennit__slot));
+	io->slab.settle = settle;
+	io->slab.context = worker;
 	error = io->backend->init(io);
 	if (error)
 		sennit__slab_fini(&io->slab);

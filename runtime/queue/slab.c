@@ -17,16 +17,36 @@
 #define LAST_INDEX ((uint32_t)((1ull << (SENNIT__SLAB_CHUNKS + SENNIT__SLAB_FIRST_BITS)) - \
 			       (1ull << SENNIT__SLAB_FIRST_BITS) - 1))
 
+/* Chunks begin with a page where they are made of whole ones, to be settled without others. */
+#define PAGE 4096u
+
+static size_t chunk_size(const struct sennit__slab *slab, unsigned k)
+{
+	return ((size_t)1 << (k + SENNIT__SLAB_FIRST_BITS)) * slab->cell_size;
+}
+
 void sennit__slab_init(struct sennit__slab *slab, size_t cell_size)
 {
 	memset(slab, 0, sizeof *slab);
 	slab->cell_size = (uint32_t)cell_size;
 }
 
+static void discard(const struct sennit__slab *slab, void *chunk, size_t size)
+{
+	if (slab->settle)
+		slab->settle(slab->context, chunk, size, false);
+	free(chunk);
+}
+
 void sennit__slab_fini(struct sennit__slab *slab)
 {
-	for (int k = 0; k < SENNIT__SLAB_CHUNKS; k++)
-		free(sennit__load_relaxed_ptr(&slab->chunk[k])); /* relaxed: nobody else is here */
+	for (unsigned k = 0; k < SENNIT__SLAB_CHUNKS; k++) {
+		/* relaxed: nobody else is here */
+		void *chunk = sennit__load_relaxed_ptr(&slab->chunk[k]);
+
+		if (chunk)
+			discard(slab, chunk, chunk_size(slab, k));
+	}
 	memset(slab, 0, sizeof *slab);
 }
 
@@ -51,18 +71,21 @@ static struct sennit__cell *reuse(struct sennit__slab *slab)
 /* Makes sure that chunk k is there; false without memory. */
 static bool provide(struct sennit__slab *slab, unsigned k)
 {
-	size_t size = ((size_t)1 << (k + SENNIT__SLAB_FIRST_BITS)) * slab->cell_size;
+	size_t size = chunk_size(slab, k);
 	void *none = NULL;
 	void *chunk;
 
 	/* relaxed: only whether it is there; at() acquires it */
 	if (sennit__load_relaxed_ptr(&slab->chunk[k]))
 		return true;
-	chunk = aligned_alloc(slab->cell_size < 64 ? 64 : slab->cell_size, size);
+	chunk = aligned_alloc(size % PAGE ? (slab->cell_size < 64 ? 64 : slab->cell_size) : PAGE,
+			      size);
 	if (!chunk)
 		return false;
+	if (slab->settle)
+		slab->settle(slab->context, chunk, size, true);
 	if (!sennit__cas_release_ptr(&slab->chunk[k], &none, chunk)) /* P2 */
-		free(chunk); /* another thread was faster */
+		discard(slab, chunk, size); /* another thread was faster */
 	return true;
 }
 

@@ -39,11 +39,16 @@ struct sennit__cell {
 	struct sennit__atomic_u32 next; /* index + 1 of the next free cell */
 };
 
+/* Told of each chunk before it is used, and, with `keep` false, before it is freed. */
+typedef void sennit__slab_settle(void *context, void *chunk, size_t size, bool keep);
+
 struct sennit__slab {
 	struct sennit__atomic_u64 free;
 	struct sennit__atomic_u32 carved;
 	uint32_t cell_size;
 	struct sennit__atomic_ptr chunk[SENNIT__SLAB_CHUNKS];
+	sennit__slab_settle *settle; /* or NULL: nobody cares; set while nobody uses the slab */
+	void *context;
 };
 
 /* `cell_size`: a multiple of the cache line or a power of two below it. */

@@ -28,15 +28,21 @@ static const char *const reasons[] = {
 	[SENNIT__UNBOUND_QUOTA] = "the quota allows fewer CPUs than there are",
 };
 
-static void print_workers(const struct sennit_runtime *runtime, bool started, FILE *file)
+static void print_workers(const struct sennit_runtime *runtime, FILE *file)
 {
+	bool started = sennit__runtime_mode(runtime) == SENNIT__MODE_STARTED;
 	const struct sennit__settings *settings = &runtime->settings;
 	bool wished = runtime->plan.limit == SENNIT__LIMIT_WISH;
+	bool driven = sennit__runtime_mode(runtime) == SENNIT__MODE_DRIVEN;
 
 	if (started)
 		fprintf(file, "workers     %u (%s)\n", runtime->plan.count,
 			wished ? sources[settings->source[SENNIT__WORKERS]]
 			       : limits[runtime->plan.limit]);
+	else if (driven)
+		fprintf(file, "workers     %u, driven (%s)\n", sennit__worker_count(runtime),
+			sources[settings->options.workers ? SENNIT__BY_PROGRAM
+							  : SENNIT__BY_DEFAULT]);
 	else if (settings->workers)
 		fprintf(file, "workers     %u once started (%s)\n", settings->workers,
 			sources[settings->source[SENNIT__WORKERS]]);
@@ -115,9 +121,9 @@ static void print_places(const struct sennit_runtime *runtime, FILE *file)
 void sennit_runtime_print_settings(const struct sennit_runtime *runtime, FILE *file)
 {
 	const struct sennit__settings *settings = &runtime->settings;
-	bool started = sennit__runtime_started(runtime);
+	bool started = sennit__runtime_mode(runtime) == SENNIT__MODE_STARTED;
 
-	print_workers(runtime, started, file);
+	print_workers(runtime, file);
 	print_pin(settings, file);
 	if (started)
 		print_machine(&runtime->plan, file);

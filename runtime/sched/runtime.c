@@ -85,6 +85,18 @@ static void settle_memory(struct sennit_runtime *runtime, unsigned index, void *
 			    sennit_strerror(error));
 }
 
+void sennit__runtime_settle(struct sennit__worker *worker, void *pages, size_t size, bool keep)
+{
+	struct sennit_runtime *runtime = worker->executor.runtime_;
+
+	if (sennit__worker_count(runtime) < 2) /* so there is no plan yet, or nothing to gain */
+		return;
+	if (keep)
+		sennit__plan_settle(&runtime->plan, worker->index, pages, size);
+	else
+		sennit__plan_unsettle(&runtime->plan, pages, size);
+}
+
 /* One more worker, which nobody is told of yet. */
 static int prepare_worker(struct sennit_runtime *runtime)
 {

@@ -63,11 +63,10 @@ static inline unsigned sennit__worker_count(const struct sennit_runtime *runtime
 	return sennit__load_acquire_u32(&runtime->worker_count); /* P2 */
 }
 
-/* For who comes after start, or cannot meet it. */
-static inline bool sennit__runtime_started(const struct sennit_runtime *runtime)
+/* For who comes after it was settled, or cannot meet that. */
+static inline uint32_t sennit__runtime_mode(const struct sennit_runtime *runtime)
 {
-	/* relaxed: see above */
-	return sennit__load_relaxed_u32(&runtime->mode) == SENNIT__MODE_STARTED;
+	return sennit__load_relaxed_u32(&runtime->mode); /* relaxed: see above */
 }
 
 /* The worker that an object of `executor` or a task for it goes to: the executor's own, or for the
@@ -79,6 +78,10 @@ struct sennit__worker *sennit__runtime_next(struct sennit_runtime *runtime);
 
 /* Whether the calling thread is inside a worker of the runtime, at any depth. */
 bool sennit__runtime_inside(const struct sennit_runtime *runtime);
+
+/* Has the system keep whole pages on the worker's memory node, once the runtime was started; with
+ * `keep` false no longer. Any thread. */
+void sennit__runtime_settle(struct sennit__worker *worker, void *pages, size_t size, bool keep);
 
 /* Hands a task, ready to run, to an executor. Never runs it. */
 void sennit__submit(struct sennit_executor *executor, struct sennit_task *task);

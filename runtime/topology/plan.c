@@ -216,7 +216,8 @@ void sennit__plan_fini(struct sennit__plan *plan)
 
 /* Asks the system what the machine looks like; 0, -ENOMEM, or what hwloc reports. What hwloc would
  * find out by moving this thread from one processing unit to the next is left out: the rest is the
- * same, it takes a tenth of the time, and the caller's thread stays where it is. */
+ * same, it takes a tenth of the time, and the caller's thread stays where it is. What a cpuset
+ * forbids is in it: the mask tells what is allowed. */
 static int load(hwloc_topology_t *topology)
 {
 	int error;
@@ -224,6 +225,7 @@ static int load(hwloc_topology_t *topology)
 	if (hwloc_topology_init(topology))
 		return -ENOMEM;
 	hwloc_topology_set_flags(*topology, HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING |
+						    HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED |
 						    HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS);
 	hwloc_topology_set_all_types_filter(*topology, HWLOC_TYPE_FILTER_KEEP_NONE);
 	for (size_t i = 0; i < sizeof looked_at / sizeof *looked_at; i++)

@@ -249,8 +249,6 @@ static void take_mount(struct groups *groups, char *line)
 		options = rest;
 	unescape(field[3]);
 	unescape(field[4]);
-	if (!strcmp(field[4], "/"))
-		field[4][0] = '\0';
 	if (!strcmp(type, "cgroup2") && *groups->name[V2])
 		look_at_mount(groups, V2, field[3], field[4]);
 	else if (!strcmp(type, "cgroup") && *groups->name[V1] && lists(options, "cpu"))

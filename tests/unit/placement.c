@@ -472,6 +472,7 @@ static void a_driven_runtime_has_one_worker_whatever_the_environment_says(void *
 	assert_int_equal(sennit_runtime_create(NULL, &runtime), 0);
 	assert_int_equal(sennit_runtime_run(runtime), 0);
 	assert_int_equal(sennit_runtime_workers(runtime), 1);
+	assert_settings(runtime, LINES("workers     1, driven (default)"));
 	assert_int_equal(sennit_runtime_destroy(runtime), 0);
 }
 

@@ -5,6 +5,10 @@
 #include "runtime/topology/plan.h"
 
 #include <hwloc/cpukinds.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* A described machine as hwloc writes them. */
 static hwloc_topology_t machine_of(const char *machine)
@@ -335,6 +339,47 @@ static void the_calling_threads_mask_is_what_counts(void **state)
 	give_back_cpus(&saved);
 }
 
+/* The policy of the page at an address, as <linux/mempolicy.h> has it; skips where that cannot be
+ * asked. */
+static int policy_at(void *page)
+{
+	const unsigned long of_address = 1ul << 1;
+	int policy = -1;
+
+	if (syscall(SYS_get_mempolicy, &policy, NULL, 0, page, of_address))
+		SKIP("the system does not tell where memory is to be");
+	return policy;
+}
+
+static void memory_is_kept_on_the_workers_node_until_it_is_given_back(void **state)
+{
+	enum { SIZE = 8 << 12, POLICY_DEFAULT = 0 };
+	const struct sennit__wish wish = { .workers = 1, .pin = SENNIT_PIN_CORES };
+	struct sennit__plan plan;
+	char *pages = aligned_alloc(1 << 12, SIZE);
+
+	(void)state;
+	assert_non_null(pages);
+	memset(pages, 1, SIZE);
+	assert_int_equal(sennit__plan_init(&plan, &wish), 0);
+	assert_non_null(plan.node);
+	if (!plan.topology) { /* one node: as if there were more */
+		assert_int_equal(sennit__plan_settle(&plan, 0, pages, SIZE), 0);
+		assert_int_equal(policy_at(pages), POLICY_DEFAULT);
+		assert_int_equal(hwloc_topology_init(&plan.topology), 0);
+		assert_int_equal(hwloc_topology_load(plan.topology), 0);
+	}
+	assert_int_equal(sennit__plan_settle(&plan, 0, pages, SIZE), 0);
+	assert_int_not_equal(policy_at(pages), POLICY_DEFAULT);
+	assert_int_not_equal(policy_at(pages + SIZE - 1), POLICY_DEFAULT);
+	for (size_t i = 0; i < SIZE; i++)
+		assert_int_equal(pages[i], 1);
+	sennit__plan_unsettle(&plan, pages, SIZE);
+	assert_int_equal(policy_at(pages), POLICY_DEFAULT);
+	sennit__plan_fini(&plan);
+	free(pages);
+}
+
 static void who_wants_a_number_of_unbound_workers_needs_no_machine(void **state)
 {
 	const struct sennit__wish wish = { .workers = 5, .pin = SENNIT_PIN_NONE };
@@ -367,6 +412,7 @@ int main(void)
 		TEST(a_mask_without_anything_of_the_machine_has_one_worker),
 		TEST(this_machine_can_be_planned),
 		TEST(the_calling_threads_mask_is_what_counts),
+		TEST(memory_is_kept_on_the_workers_node_until_it_is_given_back),
 		TEST(who_wants_a_number_of_unbound_workers_needs_no_machine),
 	};
 

@@ -113,6 +113,53 @@ static void small_cells_may_be_smaller_than_a_cache_line(void **state)
 	}
 }
 
+struct told {
+	unsigned kept;
+	unsigned discarded;
+	size_t size;
+	char *chunk[3];
+};
+
+static void on_chunk(void *context, void *chunk, size_t size, bool keep)
+{
+	struct told *told = context;
+
+	assert_in_range(told->kept, 0, 2);
+	assert_int_equal(size % 4096, 0);
+	assert_int_equal((uintptr_t)chunk % 4096, 0);
+	if (keep) {
+		told->size += size;
+		told->chunk[told->kept++] = chunk;
+	} else {
+		/* still there */
+		assert_ptr_equal(told->chunk[told->discarded++], chunk);
+		memset(chunk, 0, size);
+	}
+}
+
+static void who_cares_where_memory_lies_is_told_of_each_chunk(void **state)
+{
+	struct sennit__slab slab;
+	struct told told = { 0 };
+
+	(void)state;
+	sennit__slab_init(&slab, sizeof(struct cell));
+	slab.settle = on_chunk;
+	slab.context = &told;
+	for (uint32_t i = 0; i < FIRST + 1; i++) {
+		char *cell = sennit__slab_get(&slab);
+
+		assert_non_null(cell);
+		assert_int_equal(told.kept, i < FIRST ? 1 : 2);
+		assert_ptr_equal(cell, told.chunk[i / FIRST] + i % FIRST * sizeof(struct cell));
+	}
+	assert_int_equal(told.size, 3 * FIRST * sizeof(struct cell));
+	assert_int_equal(told.discarded, 0);
+	sennit__slab_fini(&slab);
+	assert_int_equal(told.kept, 2);
+	assert_int_equal(told.discarded, 2);
+}
+
 static void an_empty_slab_has_no_memory(void **state)
 {
 	struct sennit__slab slab;
@@ -136,6 +183,7 @@ int main(void)
 		TEST(cells_are_zeroed_apart_and_keep_index_and_address),
 		TEST(freed_cells_come_first_and_nothing_new_is_carved),
 		TEST(small_cells_may_be_smaller_than_a_cache_line),
+		TEST(who_cares_where_memory_lies_is_told_of_each_chunk),
 		TEST(an_empty_slab_has_no_memory),
 	};
 
