@@ -54,9 +54,9 @@ typedef void sennit_worker_hook(void *user, unsigned worker);
 /**
  * What can be chosen when a runtime is created. Set `size`; a member left at 0 is chosen by the
  * environment variable that stands beside it, where that is set, else by the library. The
- * environment is read by sennit_runtime_create (not by a program with raised privileges) and never
- * overrides the program. A variable whose value cannot be used is reported to the log hook, and by
- * sennit_runtime_print_settings, and counts as not set.
+ * environment is read by sennit_runtime_create (not in a program with raised privileges), during
+ * which no thread may change it, and never overrides the program. A variable whose value cannot be
+ * used is reported to the log hook, and by sennit_runtime_print_settings, and counts as not set.
  *
  * A program compiled for an earlier version has a smaller struct: what it lacks is 0.
  */

@@ -161,7 +161,10 @@ static bool take(struct sennit__settings *settings, enum sennit__variable variab
 		options->backend = SENNIT_BACKEND_EPOLL;
 		return true;
 	case SENNIT__SPIN_NS:
-		return read_whole(text, 0, SPIN_MOST, &options->spin_ns);
+		if (!read_whole(text, 0, SPIN_MOST, &number))
+			return false;
+		options->spin_ns = number;
+		return true;
 	case SENNIT__STACK_SIZE:
 		if (!read_whole(text, 1, INT64_MAX / 16, &number))
 			return false;

@@ -270,6 +270,7 @@ static void assert_passed_over(const char *name, const char *value, enum sennit_
 	assert_int_equal(settings.workers, 0);
 	assert_int_equal(settings.options.pin, SENNIT_PIN_DEFAULT);
 	assert_int_equal(settings.options.cpus_count, 0);
+	assert_int_equal(settings.options.spin_ns, 0);
 	assert_int_equal(settings.options.stack_size, 0);
 	sennit__settings_fini(&settings);
 }
