@@ -233,8 +233,10 @@ static bool refuse(int error, unsigned threads)
 static void whatever_the_reason_of_the_refusal_is(void **state)
 {
 	static const int errors[] = { EINVAL, EPERM, ESRCH };
+	cpu_set_t saved;
 
 	(void)state;
+	take_one_cpu(&saved);
 	for (size_t i = 0; i < COUNT_OF(errors); i++) {
 		struct told told = { 0 };
 		struct sennit_runtime_options options = { .size = sizeof options,
@@ -244,8 +246,10 @@ static void whatever_the_reason_of_the_refusal_is(void **state)
 		struct sennit_runtime *runtime;
 		char line[128];
 
-		if (!refuse(errors[i], UINT32_MAX))
+		if (!refuse(errors[i], UINT32_MAX)) {
+			give_back_cpus(&saved);
 			SKIP("threads cannot be made to fail under a sanitizer");
+		}
 		runtime = started(&options);
 		refuse(0, UINT32_MAX);
 		snprintf(line, sizeof line, "sennit/0    not bound to CPU %zu: %s (%s)",
@@ -255,6 +259,7 @@ static void whatever_the_reason_of_the_refusal_is(void **state)
 		assert_int_equal(sennit_runtime_join(runtime), 0);
 		assert_int_equal(sennit_runtime_destroy(runtime), 0);
 	}
+	give_back_cpus(&saved);
 }
 
 /* --- stacks ----------------------------------------------------------------------------------- */
@@ -506,10 +511,12 @@ static void what_a_runtime_goes_by_is_printed_before_and_after_start(void **stat
 		                                  .spin_ns = 77,
 		                                  .stack_size = 1u << 20 };
 	struct sennit_runtime *runtime;
+	cpu_set_t saved;
 	char place[64];
 	char *text;
 
 	(void)state;
+	take_one_cpu(&saved); /* so that it is known which */
 	assert_int_equal(sennit_runtime_create(NULL, &runtime), 0);
 	assert_settings(
 	    runtime, LINES("workers     as many as there are places, once started (default)",
@@ -531,6 +538,7 @@ static void what_a_runtime_goes_by_is_printed_before_and_after_start(void **stat
 	assert_non_null(strstr(text, "\nquota       "));
 	free(text);
 	assert_int_equal(sennit_runtime_destroy(runtime), 0);
+	give_back_cpus(&saved);
 }
 
 int main(void)

@@ -297,25 +297,32 @@ static void a_mask_without_anything_of_the_machine_has_one_worker(void **state)
 	assert_unbound(&plan, 1, SENNIT__UNBOUND_MANY);
 }
 
+static unsigned moves;
+
+/* Stands before the C library's, for hwloc too. */
+int sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *cpus)
+{
+	moves++;
+	return (int)syscall(SYS_sched_setaffinity, thread, size, cpus);
+}
+
 static void this_machine_can_be_planned(void **state)
 {
 	struct sennit__wish wish = { .workers = 1 };
 	struct sennit__plan plan;
 	cpu_set_t saved;
-	cpu_set_t now;
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof saved, &saved), 0);
+	moves = 0;
 	assert_int_equal(sennit__plan_init(&plan, &wish), 0);
+	assert_int_equal(moves, 0); /* to find out */
 	assert_int_equal(plan.count, 1);
 	assert_non_null(plan.place);
 	assert_true(CPU_ISSET((size_t)plan.place[0], &saved));
 	assert_int_equal(hwloc_bitmap_weight(plan.allowed), CPU_COUNT(&saved));
 	sennit__plan_fini(&plan);
 	assert_null(plan.topology);
-	/* nothing was moved to find out */
-	assert_int_equal(sched_getaffinity(0, sizeof now, &now), 0);
-	assert_true(CPU_EQUAL(&saved, &now));
 	wish.workers = 0;
 	assert_int_equal(sennit__plan_init(&plan, &wish), 0);
 	assert_in_range(plan.count, 1, CPU_COUNT(&saved));
