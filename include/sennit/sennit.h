@@ -14,6 +14,7 @@
 #include <sennit/future.h>
 #include <sennit/op.h>
 #include <sennit/runtime.h>
+#include <sennit/strand.h>
 #include <sennit/stream.h>
 #include <sennit/tcp.h>
 #include <sennit/version.h>

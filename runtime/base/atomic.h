@@ -9,7 +9,8 @@
  *   (a third)          defines SENNIT_ATOMICS_HEADER as the header to include instead: the
  *   explorer.
  *
- *   load_relaxed   load_acquire   store_relaxed   store_release   exchange_acq_rel
+ *   load_relaxed   load_acquire   store_relaxed   store_release
+ *   exchange_acquire   exchange_acq_rel
  *   cas_relaxed / cas_release / cas_acquire / cas_acq_rel (atomic, &expected, desired) -> bool
  *                                 strong; where it fails, `expected` is what was found, read
  *                                 relaxed

@@ -20,6 +20,10 @@
 	{                                                                                          \
 		__atomic_store_n(&a->value, v, __ATOMIC_RELEASE);                                  \
 	}                                                                                          \
+	static inline T sennit__exchange_acquire_##F(struct sennit__atomic_##F *a, T v)            \
+	{                                                                                          \
+		return __atomic_exchange_n(&a->value, v, __ATOMIC_ACQUIRE);                        \
+	}                                                                                          \
 	static inline T sennit__exchange_acq_rel_##F(struct sennit__atomic_##F *a, T v)            \
 	{                                                                                          \
 		return __atomic_exchange_n(&a->value, v, __ATOMIC_ACQ_REL);                        \

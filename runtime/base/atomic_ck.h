@@ -28,14 +28,17 @@
 		ck_pr_fence_release();                                                             \
 		ck_pr_store_##CK(&a->value, v);                                                    \
 	}                                                                                          \
-	static inline T sennit__exchange_acq_rel_##F(struct sennit__atomic_##F *a, T v)            \
+	static inline T sennit__exchange_acquire_##F(struct sennit__atomic_##F *a, T v)            \
 	{                                                                                          \
-		T old;                                                                             \
+		T old = ck_pr_fas_##CK(&a->value, v);                                              \
                                                                                                    \
-		ck_pr_fence_release();                                                             \
-		old = ck_pr_fas_##CK(&a->value, v);                                                \
 		ck_pr_fence_acquire();                                                             \
 		return old;                                                                        \
+	}                                                                                          \
+	static inline T sennit__exchange_acq_rel_##F(struct sennit__atomic_##F *a, T v)            \
+	{                                                                                          \
+		ck_pr_fence_release();                                                             \
+		return sennit__exchange_acquire_##F(a, v);                                         \
 	}                                                                                          \
 	static inline bool sennit__cas_relaxed_##F(struct sennit__atomic_##F *a, T *expected, T v) \
 	{                                                                                          \

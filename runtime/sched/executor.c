@@ -6,19 +6,29 @@
 
 #include "runtime/sched/idle.h"
 #include "runtime/sched/runtime.h"
+#include "runtime/sched/strand.h"
 
-static void check_task(struct sennit_executor *executor, struct sennit_task *task,
-		       sennit_function *function, const char *call)
+/* What is wrong with a post or dispatch. No frame is made for it where nothing is. */
+static __attribute__((noinline, cold)) void report(const struct sennit_executor *executor,
+						   const struct sennit_task *task,
+						   sennit_function *function, const char *call)
 {
-	if (SENNIT__UNLIKELY(!executor || !executor->runtime_))
+	if (!executor || !executor->runtime_)
 		sennit__misuse(call, "the executor is not one of a runtime");
-	if (SENNIT__UNLIKELY(!task || !function))
+	if (!task || !function)
 		sennit__misuse(call, "the task or its function is NULL");
-	if (SENNIT__UNLIKELY(task->state_))
-		sennit__misuse(call, "the task is posted already and has not run yet");
+	sennit__misuse(call, "the task is posted already and has not run yet");
 }
 
-static void inject(struct sennit_runtime *runtime, struct sennit_task *task)
+/* Whether that is a task and an executor to give it to. */
+static inline bool is_sound(const struct sennit_executor *executor, const struct sennit_task *task,
+			    sennit_function *function)
+{
+	return SENNIT__LIKELY(executor && executor->runtime_ && task && function && !task->state_);
+}
+
+static __attribute__((noinline)) void inject(struct sennit_runtime *runtime,
+					     struct sennit_task *task)
 {
 	struct sennit__worker *worker = sennit__runtime_next(runtime);
 
@@ -28,67 +38,99 @@ static void inject(struct sennit_runtime *runtime, struct sennit_task *task)
 	sennit__idle_wake(worker);
 }
 
-void sennit__submit(struct sennit_executor *executor, struct sennit_task *task)
+/* To another worker, or to the own one behind what was sent before. */
+static __attribute__((noinline)) void hand_over(struct sennit__worker *worker,
+						struct sennit_task *task)
 {
-	sennit__submit_stay(executor, task);
+	if (worker != sennit__current) {
+		sennit__worker_send(worker, task);
+		return;
+	}
+	sennit__worker_catch_up(worker, "sennit_post");
+	sennit__worker_begin(worker);
+	sennit__worker_queue(worker, task);
 }
 
-void sennit__submit_stay(struct sennit_executor *executor, struct sennit_task *task)
+static inline void submit_to_worker(struct sennit__worker *worker, struct sennit_task *task)
+{
+	if (SENNIT__UNLIKELY(worker != sennit__current || sennit__worker_behind(worker))) {
+		hand_over(worker, task);
+		return;
+	}
+	sennit__worker_begin(worker);
+	sennit__worker_queue(worker, task);
+}
+
+static inline void submit_to_any(struct sennit_runtime *runtime, struct sennit_task *task)
 {
 	struct sennit__worker *current = sennit__current;
 
-	task->class_ = SENNIT__HANDLER;
-	if (executor->kind_ == SENNIT__EXECUTOR_WORKER) {
-		struct sennit__worker *worker = sennit__worker_of(executor);
-
-		if (worker != current) {
-			sennit__worker_send(worker, task);
-			return;
-		}
-		sennit__worker_catch_up(worker, "sennit_post");
-		sennit__worker_begin(worker);
-		sennit__worker_queue(worker, task);
-	} else if (current && current->executor.runtime_ == executor->runtime_) {
-		sennit__worker_begin(current);
-		sennit__queue_push(&current->shared, task);
-	} else {
-		inject(executor->runtime_, task);
+	if (SENNIT__UNLIKELY(!current || current->executor.runtime_ != runtime)) {
+		inject(runtime, task);
+		return;
 	}
+	sennit__worker_begin(current);
+	sennit__queue_push(&current->shared, task);
+}
+
+static inline void submit(struct sennit_executor *executor, struct sennit_task *task)
+{
+	task->class_ = SENNIT__HANDLER;
+	if (executor->kind_ == SENNIT__EXECUTOR_WORKER)
+		submit_to_worker(sennit__worker_of(executor), task);
+	else if (executor->kind_ == SENNIT__EXECUTOR_RUNTIME)
+		submit_to_any(executor->runtime_, task);
+	else
+		sennit__strand_submit(sennit__strand_of(executor), task);
+}
+
+void sennit__submit(struct sennit_executor *executor, struct sennit_task *task)
+{
+	submit(executor, task);
 }
 
 void sennit_post(struct sennit_executor *executor, struct sennit_task *task,
 		 sennit_function *function)
 {
-	check_task(executor, task, function, "sennit_post");
+	if (!is_sound(executor, task, function)) {
+		report(executor, task, function, "sennit_post");
+		return;
+	}
 	task->function_ = function;
 	task->state_ = 1;
-	sennit__submit(executor, task);
+	submit(executor, task);
 }
 
-/* The worker that the thread is inside of, where `executor` runs functions on it. */
-static struct sennit__worker *running(const struct sennit_executor *executor)
+/* Whether the thread, inside `worker`, is where `executor` runs functions. */
+static inline bool runs_on(const struct sennit_executor *executor,
+			   const struct sennit__worker *worker)
 {
-	struct sennit__worker *current = sennit__current;
-
-	if (!current)
-		return NULL;
 	if (executor->kind_ == SENNIT__EXECUTOR_WORKER)
-		return executor == &current->executor ? current : NULL;
-	return executor->runtime_ == current->executor.runtime_ ? current : NULL;
+		return executor == &worker->executor;
+	if (executor->kind_ == SENNIT__EXECUTOR_RUNTIME)
+		return executor->runtime_ == worker->executor.runtime_;
+	return sennit__strand_inside(sennit__strand_of(executor), worker);
 }
 
 void sennit_dispatch(struct sennit_executor *executor, struct sennit_task *task,
 		     sennit_function *function)
 {
-	struct sennit__worker *worker;
+	struct sennit__worker *worker = sennit__current;
 
-	check_task(executor, task, function, "sennit_dispatch");
-	worker = running(executor);
-	if (worker && worker->nested < SENNIT__NESTED_MAX) {
-		worker->nested++;
-		function(task, worker->shutdown);
-		worker->nested--;
+	if (!is_sound(executor, task, function)) {
+		report(executor, task, function, "sennit_dispatch");
 		return;
+	}
+	if (worker && worker->nested < SENNIT__NESTED_MAX) {
+		if (runs_on(executor, worker)) {
+			worker->nested++;
+			function(task, worker->shutdown);
+			worker->nested--;
+			return;
+		}
+		if (executor->kind_ == SENNIT__EXECUTOR_STRAND &&
+		    sennit__strand_dispatch(sennit__strand_of(executor), worker, task, function))
+			return;
 	}
 	task->function_ = function;
 	task->state_ = 1;
@@ -97,5 +139,7 @@ void sennit_dispatch(struct sennit_executor *executor, struct sennit_task *task,
 
 bool sennit_executor_runs_here(const struct sennit_executor *executor)
 {
-	return running(executor) != NULL;
+	const struct sennit__worker *current = sennit__current;
+
+	return current && runs_on(executor, current);
 }

@@ -7,6 +7,7 @@
 
 #include "runtime/sched/driver.h"
 #include "runtime/sched/idle.h"
+#include "runtime/sched/strand.h"
 #include "runtime/sched/work.h"
 
 #include <errno.h>
@@ -433,6 +434,8 @@ struct sennit__worker *sennit__runtime_next(struct sennit_runtime *runtime)
 
 struct sennit__worker *sennit__runtime_place(struct sennit_executor *executor)
 {
+	if (executor->kind_ == SENNIT__EXECUTOR_STRAND)
+		executor = sennit__strand_of(executor)->base_;
 	if (executor->kind_ == SENNIT__EXECUTOR_WORKER)
 		return sennit__worker_of(executor);
 	if (sennit__current && sennit__current->executor.runtime_ == executor->runtime_)

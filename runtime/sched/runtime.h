@@ -70,7 +70,7 @@ static inline uint32_t sennit__runtime_mode(const struct sennit_runtime *runtime
 }
 
 /* The worker that an object of `executor` or a task for it goes to: the executor's own, or for the
- * runtime's the calling one, off a worker each in turn. */
+ * runtime's the calling one, off a worker each in turn. A strand's is that of what it is over. */
 struct sennit__worker *sennit__runtime_place(struct sennit_executor *executor);
 
 /* Each worker in turn. */

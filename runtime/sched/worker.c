@@ -17,9 +17,6 @@
 #define ROUNDS_MAX 1000
 #define VISITS_MAX 1000000
 
-/* What is reported where a handler forks and returns in the child, whose descriptors are shared. */
-#define FORKED "a handler that returns in a forked child"
-
 _Thread_local struct sennit__worker *sennit__current;
 
 int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *runtime,
@@ -112,9 +109,7 @@ void sennit__worker_leave(struct sennit__worker *worker)
 	sennit__worker_vacate(worker);
 }
 
-/* Notices that the runtime is being destroyed. It is asked whenever something was taken from
- * others: what they sent after they had seen it ends with SENNIT_SHUTDOWN here too. */
-static void notice_shutdown(struct sennit__worker *worker)
+void sennit__worker_notice_shutdown(struct sennit__worker *worker)
 {
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
 
@@ -133,7 +128,7 @@ static void take_injected(struct sennit__worker *worker)
 		return;
 	sennit__inbox_drain(&worker->inject, &worker->shared, &taken);
 	sennit__worker_begin_many(worker, taken);
-	notice_shutdown(worker);
+	sennit__worker_notice_shutdown(worker);
 }
 
 void sennit__worker_settle(struct sennit__worker *worker)
@@ -145,7 +140,7 @@ void sennit__worker_settle(struct sennit__worker *worker)
 		sennit__worker_begin_many(worker, taken);
 	}
 	SENNIT__ASSERT(!worker->parked);
-	notice_shutdown(worker);
+	sennit__worker_notice_shutdown(worker);
 	worker->settling = true;
 	while (!sennit__queue_empty(&worker->messages)) {
 		struct sennit_task *task = sennit__queue_pop(&worker->messages);
@@ -174,18 +169,18 @@ static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
 {
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
 	struct sennit_task *task;
-	uint64_t ran = 0;
 
+	worker->budget = most;
 	/* relaxed: falling asleep fences before the run form returns */
-	while (ran < most && !sennit__load_relaxed_u32(&runtime->stopped) &&
+	while (worker->budget && !sennit__load_relaxed_u32(&runtime->stopped) &&
 	       (task = next_handler(worker))) {
+		worker->budget--; /* a strand's turn takes it back, and counts its own */
 		task->state_ = 0;
 		task->function_(task, worker->shutdown);
-		sennit__fork_check(runtime, FORKED);
+		sennit__fork_check(runtime, SENNIT__FORKED);
 		sennit__worker_end(worker);
-		ran++;
 	}
-	return ran;
+	return most - worker->budget;
 }
 
 /* Whether the runtime was stopped, or its destruction is news to this worker. */
@@ -308,12 +303,13 @@ static bool shutdown_round(struct sennit__worker *worker)
 	if (sennit__queue_empty(&batch))
 		return false;
 	count_round(worker, from_here);
+	worker->budget = UINT64_MAX; /* a strand's turn runs what is there now, however much */
 	while (!sennit__queue_empty(&batch)) {
 		struct sennit_task *task = sennit__queue_pop(&batch);
 
 		task->state_ = 0;
 		task->function_(task, SENNIT_SHUTDOWN);
-		sennit__fork_check(worker->executor.runtime_, FORKED);
+		sennit__fork_check(worker->executor.runtime_, SENNIT__FORKED);
 		sennit__worker_end(worker);
 	}
 	return true;

@@ -32,6 +32,9 @@
 /* Handlers in one turn, after which events are looked for. */
 #define SENNIT__TURN 61
 
+/* What is reported where a handler forks and returns in the child, whose descriptors are shared. */
+#define SENNIT__FORKED "a handler that returns in a forked child"
+
 /* Nested dispatches, after which dispatch posts. */
 #define SENNIT__NESTED_MAX 16
 
@@ -39,7 +42,9 @@
 enum { SENNIT__HANDLER, SENNIT__MESSAGE };
 
 /* executor->kind_ */
-enum { SENNIT__EXECUTOR_RUNTIME = 1, SENNIT__EXECUTOR_WORKER };
+enum { SENNIT__EXECUTOR_RUNTIME = 1, SENNIT__EXECUTOR_WORKER, SENNIT__EXECUTOR_STRAND };
+
+struct sennit__frame; /* strand.h */
 
 struct sennit__worker {
 	/* any thread pushes */
@@ -68,6 +73,8 @@ struct sennit__worker {
 	struct sennit__worker *outer;  /* what the thread was inside of when it came in */
 	uint64_t now_ns;               /* when the last wait ended */
 	int64_t wakes_owed;            /* PARKED taken by others, less the wakes read */
+	struct sennit__frame *frame;   /* the strand that the thread is inside of, and so on */
+	uint64_t budget;               /* handlers that this turn may still run */
 	unsigned turn;                 /* counts turns */
 	int shutdown;                  /* what handlers and starts end with: 0, SENNIT_SHUTDOWN */
 	unsigned nested;               /* dispatches and conditions below us on the stack */
@@ -118,6 +125,10 @@ void sennit__worker_leave(struct sennit__worker *worker);
 /* Looks at everything in the inbox and the inject list. */
 void sennit__worker_settle(struct sennit__worker *worker);
 
+/* Notices that the runtime is being destroyed. It is asked whenever something was taken from
+ * others: what they sent after they had seen it ends with SENNIT_SHUTDOWN here too. */
+void sennit__worker_notice_shutdown(struct sennit__worker *worker);
+
 /* Runs at most `most` handlers and flushes. */
 uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most);
 
@@ -144,16 +155,23 @@ static inline bool sennit__worker_busy(const struct sennit__worker *worker)
 /* Ends what there is with SENNIT_SHUTDOWN and runs handlers until nothing is ready. */
 void sennit__worker_shutdown(struct sennit__worker *worker);
 
+/* Whether something must be looked at before anything is started on the owner. */
+static inline bool sennit__worker_behind(const struct sennit__worker *worker)
+{
+	return !sennit__inbox_empty(&worker->inbox) || worker->behind;
+}
+
 /* Before anything is started on the owner: what was sent before is looked at first. Where that is
  * going on, on this very stack, it goes on afterwards: what a stream type starts from there is in
- * order with what else it does. */
+ * order with what else it does. And where the worker is collecting events while it counts as
+ * asleep, its inbox is PARKED: what comes of an event is in order with that alone. */
 static inline void sennit__worker_catch_up(struct sennit__worker *worker, const char *call)
 {
-	if (SENNIT__LIKELY(sennit__inbox_empty(&worker->inbox) && !worker->behind))
+	if (SENNIT__LIKELY(!sennit__worker_behind(worker)))
 		return;
 	if (worker->asking)
 		sennit__misuse(call, "called from inside a completion condition");
-	if (!worker->settling)
+	if (!worker->settling && !worker->parked)
 		sennit__worker_settle(worker);
 }
 

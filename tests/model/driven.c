@@ -7,6 +7,7 @@
 #include "tests/model/support/model_driver.h"
 
 #include <errno.h>
+#include <sennit/strand.h>
 
 #define JOBS_MAX 4
 
@@ -154,6 +155,45 @@ static void poll_finds_what_was_posted(void)
 	count += sennit_runtime_poll(w->runtime);
 	model_assert(count == 2 && ran(w) == 2);
 	end(w);
+}
+
+/* --- strands ---------------------------------------------------------------------------------- */
+
+struct stranded {
+	struct world world;
+	struct sennit_strand strand;
+};
+
+static void post_to_strand(struct stranded *s, int number)
+{
+	struct job *job = &s->world.jobs[number];
+
+	job->given = 1;
+	sennit_post(sennit_strand_executor(&s->strand), &job->task, on_run);
+}
+
+static void post_two_to_a_strand_and_put(void *argument)
+{
+	struct stranded *s = argument;
+
+	post_to_strand(s, 0);
+	post_to_strand(s, 1);
+	sennit_runtime_guard_put(s->world.runtime);
+}
+
+/* A strand is work as long as something is queued in it, and its functions are what run counts. */
+static void run_returns_once_a_strand_is_idle(void)
+{
+	struct stranded *s = model_new(sizeof *s);
+
+	s->world.runtime = model_runtime(1);
+	sennit_strand_init(&s->strand, sennit_runtime_worker(s->world.runtime, 0));
+	sennit_runtime_guard_get(s->world.runtime);
+	model_thread(post_two_to_a_strand_and_put, s);
+	model_assert(sennit_runtime_run(s->world.runtime) == 2);
+	model_assert(ran(&s->world) == 2);
+	sennit_strand_fini(&s->strand);
+	end(&s->world);
 }
 
 /* --- stop and restart ------------------------------------------------------------------------- */
@@ -321,6 +361,7 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(run_returns_once_both_guards_are_back, 3),
 	SCENARIO(run_one_waits_for_one, MODEL_ALL),
 	SCENARIO(poll_finds_what_was_posted, MODEL_ALL),
+	SCENARIO(run_returns_once_a_strand_is_idle, 3),
 	SCENARIO(stop_ends_run, MODEL_ALL),
 	SCENARIO(stopped_tells_of_what_was_before, MODEL_ALL),
 	SCENARIO(a_restart_is_seen, MODEL_ALL),

@@ -25,7 +25,9 @@
   assert_true(a.value == low);                                                                     \
   sennit__store_release_##F(&a, high);                                                             \
   assert_true(a.value == high);                                                                    \
-  assert_true(sennit__exchange_acq_rel_##F(&a, low) == high);                                      \
+  assert_true(sennit__exchange_acquire_##F(&a, low) == high);                                      \
+  assert_true(sennit__exchange_acq_rel_##F(&a, high) == low);                                      \
+  assert_true(sennit__exchange_acquire_##F(&a, low) == high);                                      \
   assert_true(sennit__cas_relaxed_##F(&a, &expected, high));                                       \
   assert_true(a.value == high && expected == low);                                                 \
   assert_false(sennit__cas_relaxed_##F(&a, &expected, low));                                       \
@@ -66,7 +68,9 @@ static void each_operation_on_pointers_does_what_it_is_called(void **state)
 	(void)state;
 	assert_ptr_equal(sennit__load_relaxed_ptr(&a), &x);
 	assert_ptr_equal(sennit__load_acquire_ptr(&a), &x);
-	assert_ptr_equal(sennit__exchange_acq_rel_ptr(&a, &y), &x);
+	assert_ptr_equal(sennit__exchange_acquire_ptr(&a, &y), &x);
+	assert_ptr_equal(sennit__exchange_acq_rel_ptr(&a, &x), &y);
+	assert_ptr_equal(sennit__exchange_acquire_ptr(&a, &y), &x);
 	assert_true(sennit__cas_relaxed_ptr(&a, &expected, &x));
 	assert_false(sennit__cas_release_ptr(&a, &expected, NULL));
 	assert_ptr_equal(expected, &x);

@@ -81,6 +81,14 @@ void explorer_fence(const struct explorer_site *site);
 #define sennit__store_release_ptr(A, V)                                                            \
 	EXPLORER_STORE(A, uintptr_t, (uintptr_t)(V), "store_release_ptr", RELEASE)
 
+#define sennit__exchange_acquire_u32(A, V)                                                         \
+	((uint32_t)explorer_exchange(&(A)->value, 4, V,                                            \
+				     EXPLORER_SITE("exchange_acquire_u32", ACQUIRE)))
+#define sennit__exchange_acquire_u64(A, V)                                                         \
+	explorer_exchange(&(A)->value, 8, V, EXPLORER_SITE("exchange_acquire_u64", ACQUIRE))
+#define sennit__exchange_acquire_ptr(A, V)                                                         \
+	((void *)(uintptr_t)explorer_exchange(&(A)->value, sizeof(void *), (uintptr_t)(V),         \
+					      EXPLORER_SITE("exchange_acquire_ptr", ACQUIRE)))
 #define sennit__exchange_acq_rel_u32(A, V)                                                         \
 	((uint32_t)explorer_exchange(&(A)->value, 4, V,                                            \
 				     EXPLORER_SITE("exchange_acq_rel_u32", ACQ_REL)))
@@ -127,14 +135,6 @@ void explorer_fence(const struct explorer_site *site);
 	((void)(WORD), explorer_fence(EXPLORER_SITE("fence_full", SEQ_CST)))
 
 /* What only tests and the headers of others use. */
-#define sennit__exchange_acquire_u32(A, V)                                                         \
-	((uint32_t)explorer_exchange(&(A)->value, 4, V,                                            \
-				     EXPLORER_SITE("exchange_acquire_u32", ACQUIRE)))
-#define sennit__exchange_acquire_u64(A, V)                                                         \
-	explorer_exchange(&(A)->value, 8, V, EXPLORER_SITE("exchange_acquire_u64", ACQUIRE))
-#define sennit__exchange_acquire_ptr(A, V)                                                         \
-	((void *)(uintptr_t)explorer_exchange(&(A)->value, sizeof(void *), (uintptr_t)(V),         \
-					      EXPLORER_SITE("exchange_acquire_ptr", ACQUIRE)))
 #define sennit__fetch_add_acq_rel_u32(A, V)                                                        \
 	EXPLORER_ADD(A, uint32_t, V, "fetch_add_acq_rel_u32", ACQ_REL)
 #define sennit__fetch_add_acq_rel_u64(A, V)                                                        \
