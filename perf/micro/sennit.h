@@ -8,7 +8,8 @@
 #include <sennit/sennit.h>
 
 /* One function for each benchmark, in the file of its subject. */
-micro_function micro_post_local, micro_post_remote, micro_post_wake, micro_pingpong, micro_steal;
+micro_function micro_post_local, micro_post_remote, micro_strand_post, micro_strand_many;
+micro_function micro_steal, micro_post_wake, micro_pingpong;
 micro_function micro_cancel_emit;
 micro_function micro_write_gather, micro_socketpair_echo;
 
@@ -24,6 +25,10 @@ void micro_close(struct micro_run *run, struct sennit_runtime *runtime);
 
 /* Ends the program where `error` is one. */
 void micro_check(int error, const char *what);
+
+/* Runs one chain of a handler that posts itself for each worker, on the executor of that number. */
+void micro_post_chains(struct micro_run *run, struct sennit_runtime *runtime,
+                       struct sennit_executor **executors);
 
 /* Calls that send, made by the calling thread inside the library. */
 extern _Thread_local uint64_t micro_sends;

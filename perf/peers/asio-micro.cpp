@@ -28,6 +28,8 @@ enum {
 	PAUSE_NS = 20000,
 	WRITES = 16,
 	SIZE = 64,
+	STRANDS = 10000,
+	STROLLERS = 64, /* for each worker */
 };
 
 void check(const error_code &error, const char *what)
@@ -176,6 +178,57 @@ void post_remote(micro_run *run)
 	for (uint64_t i = 0; i < run->workers; i++)
 		executors.push_back(all.of(i).get_executor());
 	produce(run, all, executors);
+}
+
+/* --- strands ---------------------------------------------------------------------------------- */
+
+using strand = asio::strand<context_executor>;
+
+/* Parameter 1: a chain in a strand of its own for each worker; more: producers to one strand. */
+void strand_post(micro_run *run)
+{
+	workers all(run, true);
+
+	if (run->parameter == 1) {
+		run_chains<chain<strand>>(run, all,
+		                          [&](uint64_t i) { return asio::make_strand(all.of(i)); });
+		return;
+	}
+	produce(run, all, std::vector<strand>{ asio::make_strand(all.of(0)) });
+}
+
+/* A handler that posts itself to one strand after the other, some steps apart. */
+struct alignas(128) stroller {
+	void post()
+	{
+		asio::post((*strands)[at], [this] {
+			if (!--left)
+				return;
+			at = (at + step) % STRANDS;
+			post();
+		});
+	}
+
+	std::vector<strand> *strands;
+	uint64_t at, step, left;
+};
+
+void strand_many(micro_run *run)
+{
+	workers all(run, true);
+	std::vector<strand> strands;
+	std::vector<stroller> strollers;
+	uint64_t count = STROLLERS * run->workers;
+
+	for (int i = 0; i < STRANDS; i++)
+		strands.push_back(asio::make_strand(all.of(0)));
+	for (uint64_t i = 0; i < count; i++)
+		strollers.push_back({ &strands, i % STRANDS, count, micro_share(run, i, count) });
+	micro_begin(run);
+	for (auto &own : strollers)
+		if (own.left)
+			own.post();
+	all.finish();
 }
 
 /* --- wakes ------------------------------------------------------------------------------------ */
@@ -468,6 +521,8 @@ void cancel_emit(micro_run *run)
 const micro_benchmark table[] = {
 	{ "post_local", post_local, 2000000, 0, 1, 2, { 0, 1 } },
 	{ "post_remote", post_remote, 1000000, 1, 256, 4, { 1, 2, 4, 16 } },
+	{ "strand_post", strand_post, 1000000, 1, 256, 3, { 1, 2, 4 } },
+	{ "strand_many", strand_many, 1000000, 0, 0, 1, { 0 } },
 	{ "post_wake", post_wake, 1000, 0, 0, 1, { 0 } },
 	{ "pingpong", pingpong, 20000, 0, 0, 1, { 0 } },
 	{ "cancel_emit", cancel_emit, 200000, 0, 1, 2, { 0, 1 } },
