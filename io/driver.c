@@ -4,6 +4,7 @@
 
 #include "io/backend/backend.h"
 #include "io/fd.h"
+#include "io/timer.h"
 #include "runtime/sched/runtime.h"
 
 #include <sennit/error.h>
@@ -100,8 +101,9 @@ static int io_init(struct sennit__worker *worker)
 	io->backend = &sennit__backend_epoll;
 	io->dirty_end = &io->dirty;
 	sennit__slab_init(&io->slab, sizeof(struct sennit__slot));
-	io->slab.settle = settle;
-	io->slab.context = worker;
+	sennit__slab_init(&io->timers, sizeof(struct sennit__timer_slot));
+	io->slab.settle = io->timers.settle = settle;
+	io->slab.context = io->timers.context = worker;
 	error = io->backend->init(io);
 	if (error)
 		sennit__slab_fini(&io->slab);
@@ -121,6 +123,7 @@ static void io_fini(struct sennit__worker *worker)
 	}
 	io->backend->fini(io);
 	sennit__slab_fini(&io->slab);
+	sennit__slab_fini(&io->timers);
 }
 
 static void io_wake(struct sennit__worker *worker)
@@ -128,6 +131,18 @@ static void io_wake(struct sennit__worker *worker)
 	struct sennit__io *io = sennit__io_of(worker);
 
 	io->backend->wake(io);
+}
+
+static void io_expire(struct sennit__worker *worker, unsigned most)
+{
+	struct sennit__timer_node *node;
+
+	while (most-- && (node = sennit__wheel_take(&worker->wheel))) {
+		struct sennit_op *op = (struct sennit_op *)(void *)((char *)node -
+						offsetof(struct sennit_op, timer_));
+
+		sennit__object_done_in(op->slot_, SENNIT__READS, op, 0);
+	}
 }
 
 /* What a stream type does when it is ended may close others: the cursor stays on what is there. */
@@ -148,5 +163,6 @@ const struct sennit__driver sennit__driver = {
 	.wait = io_wait,
 	.wake = io_wake,
 	.flush = io_flush,
+	.expire = io_expire,
 	.cancel = io_cancel,
 };

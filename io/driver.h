@@ -15,6 +15,7 @@ struct sennit__io {
 	int epoll;
 	int event;
 	struct sennit__slab slab;
+	struct sennit__slab timers;      /* slots of timers */
 	struct sennit__slot *known;      /* every slot that a start was received for */
 	struct sennit__slot *cursor;     /* where a walk over them goes on */
 	struct sennit__slot *dirty;      /* to be flushed at the end of the turn, in order */

@@ -9,6 +9,7 @@
  * Checked by  tests/model/dump.c, tests/unit/runtime.c
  */
 #include "io/driver.h"
+#include "io/timer.h"
 #include "runtime/base/futex.h"
 #include "runtime/sched/runtime.h"
 
@@ -37,7 +38,7 @@ static void dump_op(const struct sennit_op *op, FILE *file)
 	static const char *const does[] = {
 		[SENNIT__READ] = "read",     [SENNIT__WRITE] = "write",
 		[SENNIT__WAIT] = "wait",     [SENNIT__ACCEPT] = "accept",
-		[SENNIT__CONNECT] = "connect",
+		[SENNIT__CONNECT] = "connect", [SENNIT__TIMER_WAIT] = "timer wait",
 	};
 	static const char *const modes[] = {"_some", "", "_at_least", "_while"};
 	uint32_t age = (uint32_t)(sennit__clock_now() >> 20) - op->started_ms_;
@@ -56,6 +57,8 @@ static void dump_slot(const struct sennit__slot *slot, FILE *file)
 	fprintf(file, "    object %u.%u ", slot->cell.index, (unsigned)sennit__generation_of(word));
 	if (slot->type)
 		fprintf(file, "%s", slot->type->name ? slot->type->name : "stream");
+	else if (sennit__slot_is_timer(slot))
+		fprintf(file, "timer");
 	else
 		fprintf(file, "fd=%d%s%s", slot->fd,
 			slot->flags & SENNIT__SLOT_READABLE ? " readable" : "",

@@ -7,6 +7,7 @@
 
 #include "io/backend/backend.h"
 #include "io/fd.h"
+#include "io/timer.h"
 #include "runtime/sched/runtime.h"
 #include "runtime/sched/work.h"
 
@@ -33,26 +34,46 @@ static const struct sennit__backend *backend_of(const struct sennit__slot *slot)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-struct sennit__slot *sennit__object_reserve(struct sennit_executor *executor)
+static struct sennit__slab *slab_of(const struct sennit__slot *slot)
+{
+	struct sennit__io *io = sennit__io_of(slot->owner);
+
+	return sennit__slot_is_timer(slot) ? &io->timers : &io->slab;
+}
+
+static struct sennit__slot *reserve(struct sennit_executor *executor, bool timer)
 {
 	struct sennit__worker *worker;
 	struct sennit__slot *slot;
+	struct sennit__io *io;
 
 	if (!executor || !executor->runtime_)
 		sennit__misuse("opening an object", "the executor is not one of a runtime");
 	sennit__fork_check(executor->runtime_, "opening an object");
 	worker = sennit__runtime_place(executor);
-	slot = sennit__slab_get(&sennit__io_of(worker)->slab);
+	io = sennit__io_of(worker);
+	slot = sennit__slab_get(timer ? &io->timers : &io->slab);
 	if (!slot)
 		return NULL;
 	if (!slot->owner) { /* its first life: constant from now on */
 		slot->owner = worker;
 		slot->message.class_ = SENNIT__MESSAGE;
 		slot->message.function_ = on_message;
+		slot->traits = timer ? SENNIT__TIMER : 0;
 	}
 	slot->fd = slot->assigned = -1;
-	slot->flags = SENNIT__SLOT_READABLE | SENNIT__SLOT_WRITABLE;
+	slot->flags = timer ? 0 : SENNIT__SLOT_READABLE | SENNIT__SLOT_WRITABLE;
 	return slot;
+}
+
+struct sennit__slot *sennit__object_reserve(struct sennit_executor *executor)
+{
+	return reserve(executor, false);
+}
+
+struct sennit__slot *sennit__object_reserve_timer(struct sennit_executor *executor)
+{
+	return reserve(executor, true);
 }
 
 /* The slot's contents as a reserver expects them. */
@@ -61,7 +82,7 @@ static void clear(struct sennit__slot *slot)
 	slot->type = NULL;
 	slot->fd = slot->assigned = -1;
 	slot->flags = 0;
-	slot->traits = 0;
+	slot->traits &= SENNIT__TIMER;
 	slot->transfers = 0;
 	slot->pauses = 0;
 	slot->lingers = false;
@@ -70,7 +91,7 @@ static void clear(struct sennit__slot *slot)
 void sennit__object_unreserve(struct sennit__slot *slot)
 {
 	clear(slot);
-	sennit__slab_put(&sennit__io_of(slot->owner)->slab, slot);
+	sennit__slab_put(slab_of(slot), slot);
 }
 
 void sennit__object_publish(struct sennit_object *object, struct sennit_executor *executor,
@@ -118,7 +139,7 @@ void sennit__object_try_free(struct sennit__slot *slot)
 		return;
 	clear(slot);
 	sennit__store_release_u64(&slot->word, next_life(word)); /* P1 */
-	sennit__slab_put(&sennit__io_of(slot->owner)->slab, slot);
+	sennit__slab_put(slab_of(slot), slot);
 }
 
 static bool idle(const struct sennit__slot *slot)
@@ -144,7 +165,9 @@ static void gone(struct sennit__slot *slot)
 	}
 	slot->flags &= SENNIT__SLOT_LISTED | SENNIT__SLOT_PAUSED;
 	slot->flags |= SENNIT__SLOT_GONE;
-	if (!slot->type) {
+	if (sennit__slot_is_timer(slot)) {
+		sennit__timer_gone(slot);
+	} else if (!slot->type) {
 		sennit__fd_close(slot);
 	} else if (slot->type->close) {
 		slot->flags |= SENNIT__SLOT_ENDING; /* not free before this has returned */
@@ -237,11 +260,12 @@ struct sennit_op *sennit_op_next(const struct sennit_op *op)
 static int make_known(struct sennit__slot *slot)
 {
 	struct sennit__io *io = sennit__io_of(slot->owner);
-	int error = slot->type ? 0 : io->backend->attach(slot);
+	bool direct = !slot->type && !sennit__slot_is_timer(slot);
+	int error = direct ? io->backend->attach(slot) : 0;
 
 	if (error)
 		return error;
-	slot->flags |= slot->type ? SENNIT__SLOT_KNOWN : SENNIT__SLOT_KNOWN | SENNIT__SLOT_DIRECT;
+	slot->flags |= direct ? SENNIT__SLOT_KNOWN | SENNIT__SLOT_DIRECT : SENNIT__SLOT_KNOWN;
 	slot->known_prev = NULL;
 	slot->known_next = io->known;
 	if (io->known)
@@ -277,12 +301,29 @@ int sennit_stream_open(struct sennit_stream *stream, struct sennit_executor *exe
 	return 0;
 }
 
+static void end_older(struct sennit__slot *slot, bool all, int error);
+
+/* A wait for a timer. What was asked for before it, by a message that has not arrived, is done. */
+static void admit_wait(struct sennit__slot *slot, struct sennit_op *op)
+{
+	/* relaxed: of what came before the start, the push of the start tells */
+	if (sennit__load_relaxed_u64(&slot->word) == (op->stamp_ | MESSAGE)) {
+		end_older(slot, false, -ECANCELED);
+		sennit__timer_apply(slot, false);
+	}
+	sennit__timer_admit(slot, op);
+}
+
 /* Queues an operation and gets it going. */
 static inline void admit(struct sennit__slot *slot, struct sennit_op *op)
 {
 	int queue = sennit__queue_of(op);
 
 	op->started_ms_ = (uint32_t)(slot->owner->now_ns >> 20);
+	if (sennit__slot_is_timer(slot)) {
+		admit_wait(slot, op);
+		return;
+	}
 	sennit__op_append(&slot->queue[queue], op);
 	if (SENNIT__UNLIKELY(slot->type != NULL)) {
 		if (queue == SENNIT__WAITS)
@@ -490,6 +531,8 @@ void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int typ
 		slot->type->cancel(slot->self, op, types, error);
 		return;
 	}
+	if (sennit__wheel_holds(&op->timer_))
+		sennit__wheel_disarm(&slot->owner->wheel, &op->timer_);
 	sennit__object_done(slot, op, sennit__op_verdict(op, error));
 	if (connect)
 		sennit__object_connect_ended(slot);
@@ -547,6 +590,8 @@ static void apply(struct sennit__slot *slot)
 	if (!(slot->flags & SENNIT__SLOT_GONE)) {
 		sennit__object_flush(slot);
 		end_older(slot, false, -ECANCELED);
+		if (sennit__slot_is_timer(slot))
+			sennit__timer_apply(slot, true);
 	}
 	/* relaxed: where it is closed end_if_closed looks again, else nothing was learnt */
 	if (slot->type && !(sennit__load_relaxed_u64(&slot->word) & CLOSING)) {
@@ -587,9 +632,10 @@ static void on_message(struct sennit_task *task, int error)
 	sennit__worker_end(worker);
 }
 
-/* Counts a cancel, or a close, from now on; false where the object is not open. *before gets the
- * word as it was. */
-static bool count(const struct sennit_object *object, uint64_t bits, uint64_t *before)
+/* Adds a cancel, or none, and sets bits, from now on; false where the object is not open. *before
+ * gets the word as it was. */
+static bool count(const struct sennit_object *object, uint64_t cancel, uint64_t bits,
+		  uint64_t *before)
 {
 	struct sennit__slot *slot = object->slot_;
 	uint64_t word = sennit__load_relaxed_u64(&slot->word); /* relaxed: the cas checks it */
@@ -598,7 +644,7 @@ static bool count(const struct sennit_object *object, uint64_t bits, uint64_t *b
 	do {
 		if (sennit__generation_of(word) != object->generation_ || word & CLOSING)
 			return false;
-		next = (word & ~CANCELS) | ((word + CANCEL) & CANCELS) | bits;
+		next = (word & ~CANCELS) | ((word + cancel) & CANCELS) | bits;
 	} while (!sennit__cas_acq_rel_u64(&slot->word, &word, next)); /* P1 */
 	*before = word;
 	return true;
@@ -618,11 +664,23 @@ static void request(struct sennit_object *object, uint64_t bits, const char *cal
 	sennit__fork_check(slot->owner->executor.runtime_, call);
 	if (sennit__current == slot->owner) {
 		sennit__worker_catch_up(slot->owner, call);
-		if (count(object, bits, &before))
+		if (count(object, CANCEL, bits, &before))
 			apply(slot);
-	} else if (count(object, bits | MESSAGE, &before) && !(before & MESSAGE)) {
+	} else if (count(object, CANCEL, bits | MESSAGE, &before) && !(before & MESSAGE)) {
 		sennit__worker_send(slot->owner, &slot->message);
 	}
+}
+
+bool sennit__object_notify(const struct sennit_object *object, bool cancel)
+{
+	struct sennit__slot *slot = object->slot_;
+	uint64_t before;
+
+	if (!count(object, cancel ? CANCEL : 0, MESSAGE, &before))
+		return false;
+	if (!(before & MESSAGE))
+		sennit__worker_send(slot->owner, &slot->message);
+	return true;
 }
 
 void sennit__object_cancel(struct sennit_object *object)
@@ -644,7 +702,7 @@ static int release_here(struct sennit_object *object, int *fd)
 	uint64_t before;
 
 	sennit__worker_catch_up(slot->owner, "release");
-	if (!count(object, CLOSING, &before))
+	if (!count(object, CANCEL, CLOSING, &before))
 		return -EBADF;
 	sennit__object_flush(slot);
 	end_older(slot, true, -ECANCELED);
@@ -674,7 +732,7 @@ int sennit__object_release(struct sennit_object *object, int *fd)
 	/* The owner is at work, and nothing of this object is in flight, or the caller is wrong.
 	 * The descriptor is taken before the word says so: no message on its way may find it. */
 	*fd = sennit__fd_take(slot);
-	if (count(object, CLOSING | MESSAGE, &before) && !(before & MESSAGE))
+	if (count(object, CANCEL, CLOSING | MESSAGE, &before) && !(before & MESSAGE))
 		sennit__worker_send(slot->owner, &slot->message);
 	return 0;
 }

@@ -86,7 +86,8 @@ enum {
 	SENNIT__TERMINAL = 0x40, /* reopened when attached */
 	SENNIT__PLAIN = 0x80,    /* O_NONBLOCK is set: plain calls will do */
 	SENNIT__RESTORE = 0x100, /* O_NONBLOCK was not set when it was assigned */
-	SENNIT__NOSIGNAL = 0x200 /* the kernel does not know RWF_NOSIGNAL */
+	SENNIT__NOSIGNAL = 0x200, /* the kernel does not know RWF_NOSIGNAL */
+	SENNIT__TIMER = 0x400    /* no descriptor at all: timer.h; constant */
 };
 
 struct sennit__slot {
@@ -123,6 +124,9 @@ _Static_assert(sizeof(struct sennit__slot) <= 128, "what an idle connection cost
 /* A slot in the slab of the worker that owns objects of `executor`; NULL without memory. It is
  * zeroed but for what identifies it. From any thread. */
 struct sennit__slot *sennit__object_reserve(struct sennit_executor *executor);
+
+/* The same for a timer, a struct sennit__timer_slot. */
+struct sennit__slot *sennit__object_reserve_timer(struct sennit_executor *executor);
 
 /* Gives back a reserved slot that was not published. */
 void sennit__object_unreserve(struct sennit__slot *slot);
@@ -161,6 +165,11 @@ void sennit__object_wait(struct sennit_object *object, int what, struct sennit_o
 			 sennit_handler *handler);
 
 void sennit__object_cancel(struct sennit_object *object);
+
+/* On another thread than the owner: sends the slot's message, and counts a cancel or none. False
+ * where the object is closed. */
+bool sennit__object_notify(const struct sennit_object *object, bool cancel);
+
 void sennit__object_close(struct sennit_object *object);
 
 /* Closes the object, on the owner or while nobody else uses it, and hands back what was assigned;

@@ -13,10 +13,9 @@
  *
  * What comes later, and how it will use what is here:
  *
- *   Deadlines. timer_ is the wheel's. The driver's expire gets the operations that are due and
- *     ends them by sennit__object_end(slot, op, types, -ETIMEDOUT).
- *   Timers. A timer is an object (object.h): its waits are operations in the slot's first queue,
- *     its expiry is in the slot's last words; cancel, close and stamps work as for every object.
+ *   Deadlines. timer_ is the wheel's, as it is for waits of timers (timer.h). The driver's expire
+ *     gets the operations that are due and ends them by sennit__object_end(slot, op, types,
+ *     -ETIMEDOUT).
  *   Strands. An executor kind; a finished operation bound to one is handed over by sennit__submit,
  *     as it is now to another worker. Nothing here knows.
  *   Stealing. sennit__submit puts posts to the runtime's executor on worker->shared, which becomes
@@ -45,6 +44,7 @@ enum {
 	SENNIT__WAIT = 2,
 	SENNIT__ACCEPT = 4,
 	SENNIT__CONNECT = 5,
+	SENNIT__TIMER_WAIT = 8,
 };
 
 /* When a transfer is done: the upper half of task_.kind_. */

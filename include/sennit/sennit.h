@@ -17,6 +17,7 @@
 #include <sennit/strand.h>
 #include <sennit/stream.h>
 #include <sennit/tcp.h>
+#include <sennit/timer.h>
 #include <sennit/version.h>
 
 #endif

@@ -72,14 +72,14 @@ static struct sennit__cell *reuse(struct sennit__slab *slab)
 static bool provide(struct sennit__slab *slab, unsigned k)
 {
 	size_t size = chunk_size(slab, k);
+	size_t aligned = slab->cell_size & (~slab->cell_size + 1); /* as far as every cell is */
 	void *none = NULL;
 	void *chunk;
 
 	/* relaxed: only whether it is there; at() acquires it */
 	if (sennit__load_relaxed_ptr(&slab->chunk[k]))
 		return true;
-	chunk = aligned_alloc(size % PAGE ? (slab->cell_size < 64 ? 64 : slab->cell_size) : PAGE,
-			      size);
+	chunk = aligned_alloc(size % PAGE ? (aligned < 64 ? 64 : aligned) : PAGE, size);
 	if (!chunk)
 		return false;
 	if (slab->settle)

@@ -2,10 +2,8 @@
 /* driver.h - all that runtime/ knows of I/O: the place where a worker waits.
  *
  * Every function but wake is called by the owner, or while nobody is inside. At most eight, of
- * which six are needed so far. Time and cancellation will use the two that are left: expire(worker,
- * list) hands over the timers that the wheel found due, cancel(worker, target, types) is how a
- * signal's message reaches the operation it names; destroy already uses it with no target:
- * everything.
+ * which seven are needed so far. cancel(worker, target, types) will be how a signal's message
+ * reaches the operation it names; destroy already uses it with no target: everything.
  */
 #ifndef SENNIT_RUNTIME_SCHED_DRIVER_H
 #define SENNIT_RUNTIME_SCHED_DRIVER_H
@@ -30,6 +28,9 @@ struct sennit__driver {
 	void (*wake)(struct sennit__worker *worker);
 	/* The end of a turn: sends what it gathered. True where more could be done at once. */
 	bool (*flush)(struct sennit__worker *worker);
+	/* Does what is to be done at the deadlines of at most `most` nodes, taken from the worker's
+	 * wheel; that may disarm others. */
+	void (*expire)(struct sennit__worker *worker, unsigned most);
 	/* Ends every operation of the worker with `error`. */
 	void (*cancel)(struct sennit__worker *worker, int error);
 };

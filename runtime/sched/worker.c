@@ -22,7 +22,8 @@ _Thread_local struct sennit__worker *sennit__current;
 int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *runtime,
 			unsigned index)
 {
-	memset(worker, 0, sizeof *worker);
+	memset(worker, 0, offsetof(struct sennit__worker, wheel));
+	sennit__wheel_init(&worker->wheel, 0);
 	sennit__inbox_init(&worker->inbox, true); /* nobody is inside */
 	sennit__inbox_init(&worker->inject, false);
 	worker->parked = true;
@@ -194,6 +195,16 @@ static bool told_to_stop(const struct sennit__worker *worker)
 	       (sennit__load_relaxed_u32(&runtime->shutdown) && !worker->swept);
 }
 
+/* Hands over what is due by the time that the last wait ended. */
+static void expire(struct sennit__worker *worker)
+{
+	if (sennit__wheel_idle(&worker->wheel))
+		return;
+	sennit__wheel_advance(&worker->wheel, worker->now_ns, SENNIT__TURN_TIMERS);
+	if (sennit__wheel_late(&worker->wheel))
+		sennit__driver.expire(worker, SENNIT__TURN_TIMERS);
+}
+
 uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most)
 {
 	uint64_t ran = 0;
@@ -201,11 +212,14 @@ uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most)
 	worker->turn++;
 	take_injected(worker);
 	sennit__worker_settle(worker);
+	expire(worker);
 	do {
 		ran += run_handlers(worker, most - ran);
 		worker->more = sennit__driver.flush(worker);
 	} while (ran < most && (worker->pinned.head || worker->shared.head) &&
 		 !told_to_stop(worker));
+	if (SENNIT__UNLIKELY(sennit__wheel_unstamped(&worker->wheel)))
+		sennit__wheel_stamp(&worker->wheel, sennit__clock_now());
 	return ran;
 }
 
@@ -239,14 +253,17 @@ void sennit__worker_retire(struct sennit__worker *worker)
 	out_of_work(worker);
 }
 
-void sennit__worker_park(struct sennit__worker *worker)
+void sennit__worker_park_until(struct sennit__worker *worker, uint64_t until_ns)
 {
+	uint64_t next_ns;
+
 	if (!sennit__idle_announce(worker))
 		return;
 	if (!look_again(worker)) {
 		if (out_of_work(worker))
 			return;
-		sennit__driver.wait(worker, SENNIT__NEVER);
+		next_ns = sennit__wheel_next(&worker->wheel);
+		sennit__driver.wait(worker, next_ns < until_ns ? next_ns : until_ns);
 		worker->now_ns = sennit__clock_now();
 	}
 	sennit__idle_retract(worker);
@@ -257,7 +274,8 @@ bool sennit__worker_collect(struct sennit__worker *worker)
 	sennit__driver.wait(worker, 0);
 	worker->now_ns = sennit__clock_now();
 	return sennit__worker_busy(worker) || !sennit__inbox_empty(&worker->inbox) ||
-	       !sennit__inbox_empty(&worker->inject);
+	       !sennit__inbox_empty(&worker->inject) ||
+	       sennit__wheel_next(&worker->wheel) <= worker->now_ns;
 }
 
 bool sennit__worker_wait_for_end(struct sennit__worker *worker)

@@ -25,6 +25,7 @@
 #include "runtime/base/list.h"
 #include "runtime/base/misuse.h"
 #include "runtime/queue/inbox.h"
+#include "runtime/timer/wheel.h"
 
 #include <pthread.h>
 #include <sennit/runtime.h>
@@ -34,6 +35,9 @@
 
 /* What is reported where a handler forks and returns in the child, whose descriptors are shared. */
 #define SENNIT__FORKED "a handler that returns in a forked child"
+
+/* Timers that are moved in one turn, and that are handed over. */
+#define SENNIT__TURN_TIMERS 256
 
 /* Nested dispatches, after which dispatch posts. */
 #define SENNIT__NESTED_MAX 16
@@ -89,6 +93,7 @@ struct sennit__worker {
 	unsigned visits;               /* of handlers in shutdown that came from elsewhere */
 	pthread_t thread;              /* of a started runtime */
 	int refused;                   /* why it is not bound: 0 or -errno; once it was started */
+	struct sennit__wheel wheel;    /* the last: most of it is not initialised */
 };
 
 /* The worker that the calling thread is inside of, or NULL. */
@@ -135,9 +140,15 @@ uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most);
 /* Announces that the thread is about to leave, and looks for the end of work. */
 void sennit__worker_retire(struct sennit__worker *worker);
 
-/* Sleeps until there is something to do; may return for no reason. Of a driven runtime it finds the
- * end of work instead, stops the runtime and leaves the worker parked. */
-void sennit__worker_park(struct sennit__worker *worker);
+/* Sleeps until there is something to do or until_ns has come (SENNIT__NEVER); may return for no
+ * reason. Of a driven runtime it finds the end of work instead, stops the runtime and leaves the
+ * worker parked. */
+void sennit__worker_park_until(struct sennit__worker *worker, uint64_t until_ns);
+
+static inline void sennit__worker_park(struct sennit__worker *worker)
+{
+	sennit__worker_park_until(worker, SENNIT__NEVER);
+}
 
 /* Collects events without waiting; whether there is something to do now. */
 bool sennit__worker_collect(struct sennit__worker *worker);
@@ -149,7 +160,8 @@ bool sennit__worker_wait_for_end(struct sennit__worker *worker) __attribute__((w
 /* Whether something can be done without waiting. */
 static inline bool sennit__worker_busy(const struct sennit__worker *worker)
 {
-	return worker->pinned.head || worker->shared.head || worker->messages.head || worker->more;
+	return worker->pinned.head || worker->shared.head || worker->messages.head ||
+	       worker->more || sennit__wheel_late(&worker->wheel);
 }
 
 /* Ends what there is with SENNIT_SHUTDOWN and runs handlers until nothing is ready. */

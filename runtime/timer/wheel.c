@@ -5,6 +5,7 @@
 #include "runtime/base/misuse.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* --- lists: circular, with the ends in the wheel ---------------------------------------------- */
 
@@ -110,8 +111,7 @@ void sennit__wheel_init(struct sennit__wheel *wheel, uint64_t now_ns)
 	make_empty(&wheel->dating);
 	wheel->moves = 0;
 	wheel->levels = 0;
-	for (unsigned level = 0; level < SENNIT__WHEEL_LEVELS; level++)
-		wheel->lists[level] = 0;
+	memset(wheel->lists, 0, sizeof wheel->lists);
 }
 
 void sennit__wheel_arm(struct sennit__wheel *wheel, struct sennit__timer_node *node,

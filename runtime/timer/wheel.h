@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* wheel.h - a worker's timers, in the order in which they are due. The owner's alone, no atomics.
  *
- * leven levels of 64 lists take a deadline of any 64 bits. With `base`, a time before which nothing
- * is left, a node is on the level of the highest digit (of six bits) in which its deadline differs
- * from base, and in the list that this digit names. So the first list of the lowest level that has
- * any holds what comes first. When a deadline in it has come, the list is opened: base becomes its
- * earliest deadline, which is due, and what else is in it goes to lower levels, in the same order.
+ * Eleven levels of 64 lists take a deadline of any 64 bits. With `base`, a time before which
+ * nothing is left, a node is on the level of the highest digit (of six bits) in which its deadline
+ * differs from base, and in the list that this digit names. So the first list of the lowest level
+ * that has any holds what comes first. When a deadline in it has come, the list is opened: base
+ * becomes its earliest deadline, which is due, and what else is in it goes to lower levels, in the
+ * same order.
  *
  * That is a radix sort by nanoseconds that goes no further than it must. Ticks of a millisecond are
  * not in it but in sennit__wheel_next: nobody is woken within one, so what is due within one is
@@ -35,9 +36,12 @@
 #include <sennit/op.h>
 #include <stdbool.h>
 
+/* Model tests have smaller ones: a worker's is made anew in each execution. At most 6. */
+#ifndef SENNIT__WHEEL_BITS
 #define SENNIT__WHEEL_BITS 6
+#endif
 #define SENNIT__WHEEL_LISTS (1u << SENNIT__WHEEL_BITS)
-#define SENNIT__WHEEL_LEVELS 11
+#define SENNIT__WHEEL_LEVELS ((64 + SENNIT__WHEEL_BITS - 1) / SENNIT__WHEEL_BITS)
 
 /* Nobody is woken between two ticks. */
 #define SENNIT__TICK_NS 1000000u

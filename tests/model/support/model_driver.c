@@ -83,6 +83,13 @@ static bool flush(struct sennit__worker *worker)
 	return false;
 }
 
+/* Time stands still in a model: nothing is ever due. */
+static void expire(struct sennit__worker *worker, unsigned most)
+{
+	(void)worker;
+	(void)most;
+}
+
 void model_driver_start(struct sennit__worker *worker, struct sennit_task *task,
 			sennit_function *function)
 {
@@ -114,6 +121,7 @@ const struct sennit__driver sennit__driver = {
 	.wait = wait,
 	.wake = wake,
 	.flush = flush,
+	.expire = expire,
 	.cancel = cancel,
 };
 
