@@ -4,6 +4,7 @@
  */
 #include "support.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* A composed operation; what its function heard. */
@@ -239,6 +240,67 @@ static void a_finished_state_hears_nothing_and_its_slot_is_free(void **state)
 	end_runtime(c.runtime);
 }
 
+/* --- a request that arrives between the last look and the start of the next step ------------- */
+
+struct late {
+	struct composition c;
+	struct sennit_descriptor ends[2];
+	struct sennit_task task;
+	struct sennit_op step;
+	char byte;
+	int error;
+	bool done;
+};
+
+static void *emit_elsewhere(void *argument)
+{
+	sennit_cancel_signal_emit(argument, SENNIT_CANCEL_ALL);
+	return NULL;
+}
+
+static void on_step(struct sennit_op *op, int error, size_t bytes)
+{
+	struct late *late = op->user;
+
+	(void)bytes;
+	late->error = error;
+	late->done = true;
+}
+
+/* On the owner, with the request in its inbox: there it is not heard until something is started. */
+static void take_the_next_step(struct sennit_task *task, int error)
+{
+	struct late *late = CONTAINER_OF(task, struct late, task);
+
+	assert_int_equal(error, 0);
+	join(spawn(emit_elsewhere, &late->c.signal));
+	assert_int_equal(sennit_cancel_state_cancelled(&late->c.whole.cancel), SENNIT_CANCEL_NONE);
+	late->step.user = late;
+	sennit_op_bind_slot(&late->step, sennit_cancel_state_slot(&late->c.whole.cancel));
+	sennit_async_read_some(&late->ends[0].stream, &late->byte, 1, &late->step, on_step);
+}
+
+static void a_request_that_the_start_of_a_step_catches_up_with_ends_the_step(void **state)
+{
+	struct late late = {0};
+	struct composition *c = &late.c;
+
+	(void)state;
+	c->runtime = driven_runtime();
+	c->executor = sennit_runtime_executor(c->runtime);
+	sennit_cancel_state_init(&c->whole.cancel, sennit_cancel_signal_slot(&c->signal),
+				 c->executor, SENNIT_CANCEL_ALL, SENNIT_CANCEL_ALL, NULL);
+	assert_int_equal(sennit_descriptor_pair(&late.ends[0], &late.ends[1], c->executor), 0);
+	sennit_post(c->executor, &late.task, take_the_next_step);
+	run_until(c->runtime, &late.done);
+	assert_int_equal(late.error, -ECANCELED);
+	sennit_cancel_state_finish(&c->whole.cancel, c->executor, &c->whole.task, on_finished);
+	run_until(c->runtime, &c->whole.finished);
+	sennit_close(&late.ends[0].stream);
+	sennit_close(&late.ends[1].stream);
+	end_runtime(c->runtime);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -253,6 +315,7 @@ int main(void)
 		TEST(a_later_request_takes_no_earlier_one_back),
 		TEST(requests_that_are_made_together_are_told_together),
 		TEST(a_finished_state_hears_nothing_and_its_slot_is_free),
+		TEST(a_request_that_the_start_of_a_step_catches_up_with_ends_the_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
