@@ -429,10 +429,7 @@ void sennit__object_start(struct sennit_object *object, struct sennit_op *op)
 
 	sennit__object_check(object, "an initiating function");
 	op->slot_ = slot;
-	op->target_ = op->bound_ ? op->bound_ : object->executor_;
-	if (!op->target_ || !op->target_->runtime_)
-		sennit__misuse("an initiating function", "the executor is not one of a runtime");
-	sennit__fork_check(op->target_->runtime_, "an initiating function");
+	sennit__op_aim(op, object->executor_);
 	if (!slot) {
 		sennit__op_refuse(op, op->task_.flags_ & SENNIT__OP_EMPTY ? 0 : -EBADF);
 		return;
@@ -442,7 +439,7 @@ void sennit__object_start(struct sennit_object *object, struct sennit_op *op)
 	if (sennit__generation_of(word) != object->generation_ || word & CLOSING)
 		op->task_.flags_ |= SENNIT__OP_UNOPENED;
 	if (op->bound_)
-		go_abroad(slot->owner->executor.runtime_, op->bound_->runtime_);
+		go_abroad(slot->owner->executor.runtime_, op->target_->runtime_);
 	if (sennit__current == slot->owner) {
 		start_here(slot, op);
 	} else {

@@ -107,6 +107,21 @@ void sennit_op_cancel(struct sennit_op *op, int types)
 	request(op, types);
 }
 
+/* --- where the handler runs ------------------------------------------------------------------- */
+
+void sennit__op_aim(struct sennit_op *op, struct sennit_executor *own)
+{
+	struct sennit_executor *target = op->bound_ ? op->bound_ : own;
+
+	if (target && target->kind_ == SENNIT__EXECUTOR_INLINE && own && own->runtime_)
+		target = op->slot_ ? &op->slot_->owner->executor :
+				     &sennit__runtime_place(own)->executor;
+	if (!target || !target->runtime_)
+		sennit__misuse("an initiating function", "the executor is not one of a runtime");
+	sennit__fork_check(target->runtime_, "an initiating function");
+	op->target_ = target;
+}
+
 /* --- finish ----------------------------------------------------------------------------------- */
 
 /* The operation is the caller's again before the handler runs: it may be started or freed there. */

@@ -118,6 +118,10 @@ static inline void sennit__op_prepare(struct sennit_op *op, sennit_handler *hand
 	op->task_.flags_ = (unsigned char)flags;
 }
 
+/* Settles where the handler will run: on what the operation is bound to, else on the object's
+ * executor, `own`; bound to the inline executor it is on the owner. slot_ is set, or NULL. */
+void sennit__op_aim(struct sennit_op *op, struct sennit_executor *own);
+
 /* The handler of every finished operation, and what hands it over where it is not the owner's. */
 void sennit__op_run(struct sennit_task *task, int error);
 void sennit__op_pass_on(struct sennit__worker *worker, struct sennit_op *op);

@@ -92,7 +92,8 @@ void sennit_tcp_socket_async_connect(struct sennit_tcp_socket *socket,
 	if (!sennit__object_slot(object))
 		error = sennit_tcp_socket_open(socket, endpoint->address.any.sa_family);
 	if (error) {
-		op->target_ = op->bound_ ? op->bound_ : object->executor_;
+		op->slot_ = NULL;
+		sennit__op_aim(op, object->executor_);
 		sennit__op_refuse(op, error);
 		return;
 	}

@@ -3,7 +3,7 @@
  * @file
  * Executors run functions. There is one for each worker (its functions never run concurrently with
  * each other), and one for the whole runtime (its functions run on any of its workers).
- * The words are Asio's: post never runs the function before it returns, dispatch may.
+ * The words are Asio's: post and defer never run the function before they return, dispatch may.
  */
 #ifndef SENNIT_EXECUTOR_H
 #define SENNIT_EXECUTOR_H
@@ -58,6 +58,21 @@ void sennit_post(struct sennit_executor *executor, struct sennit_task *task,
 		 sennit_function *function);
 
 /**
+ * Runs `function` on `executor`, later, as the continuation of the function that calls. On a worker
+ * that `executor` stands for (its own, or the runtime's) it is what this worker runs next, as soon
+ * as the function that is running returns: before all else that waits, and no other worker is woken
+ * or may take it. A function names one continuation, and a row of them, each named by the one
+ * before, is at most 16 long: any further defer counts as a post that wakes nobody.
+ *
+ * So functions deferred to one worker's executor run before those posted to it earlier. Off the
+ * workers of `executor`, and to a strand, it is as post.
+ * @param task the caller's until defer is called, and again when `function` is called.
+ * @thread any. Neither blocks nor allocates. Since 0.1.0. (Asio: `defer`.)
+ */
+void sennit_defer(struct sennit_executor *executor, struct sennit_task *task,
+		  sennit_function *function);
+
+/**
  * Runs `function` on `executor`: at once, inside this call, where the calling thread is a worker
  * that `executor` stands for and fewer than 16 dispatched functions are nested on it; otherwise
  * as post does.
@@ -65,6 +80,17 @@ void sennit_post(struct sennit_executor *executor, struct sennit_task *task,
  */
 void sennit_dispatch(struct sennit_executor *executor, struct sennit_task *task,
 		     sennit_function *function);
+
+/**
+ * The executor that stands for whoever calls: dispatch to it runs the function at once, inside the
+ * call, on a thread of no runtime as well; on a worker where 16 dispatched functions are nested it
+ * is as if posted to that worker. An operation bound to it has its handler run on the owner of its
+ * object, from the owner's own queue, also where the object was opened with a strand. To post or
+ * defer to it, or to open anything with it, is misuse.
+ * @return the one there is; it lives for ever.
+ * @thread any. Neither blocks nor allocates. Since 0.1.0. (Asio: `inline_executor`.)
+ */
+struct sennit_executor *sennit_inline_executor(void);
 
 /**
  * Whether the calling thread is one on which `executor` runs functions, so that dispatch to it

@@ -30,6 +30,14 @@ static inline void sennit__queue_push(struct sennit__queue *q, struct sennit_tas
 	q->tail = &task->next_;
 }
 
+static inline void sennit__queue_push_first(struct sennit__queue *q, struct sennit_task *task)
+{
+	task->next_ = q->head;
+	q->head = task;
+	if (!task->next_)
+		q->tail = &task->next_;
+}
+
 /* The oldest task; the queue must not be empty. */
 static inline struct sennit_task *sennit__queue_pop(struct sennit__queue *q)
 {

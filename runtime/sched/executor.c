@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* executor.c - post and dispatch. Checked by tests/unit/executor.c, tests/stress/post.c,
- * tests/model/started.c
+/* executor.c - post, defer and dispatch. Checked by tests/unit/executor.c, tests/unit/defer.c,
+ * tests/stress/post.c, tests/model/started.c
  */
 #include <sennit/executor.h>
 
@@ -13,11 +13,13 @@ static __attribute__((noinline, cold)) void report(const struct sennit_executor 
 						   const struct sennit_task *task,
 						   sennit_function *function, const char *call)
 {
-	if (!executor || !executor->runtime_)
-		sennit__misuse(call, "the executor is not one of a runtime");
 	if (!task || !function)
 		sennit__misuse(call, "the task or its function is NULL");
-	sennit__misuse(call, "the task is posted already and has not run yet");
+	if (task->state_)
+		sennit__misuse(call, "the task is posted already and has not run yet");
+	if (executor && executor->kind_ == SENNIT__EXECUTOR_INLINE)
+		sennit__misuse(call, "the inline executor takes operations and dispatch only");
+	sennit__misuse(call, "the executor is not one of a runtime");
 }
 
 /* Whether that is a task and an executor to give it to. */
@@ -101,6 +103,76 @@ void sennit_post(struct sennit_executor *executor, struct sennit_task *task,
 	submit(executor, task);
 }
 
+/* --- defer ------------------------------------------------------------------------------------ */
+
+/* Runs a row of continuations, each named by the one before. Its unit is that of all of them, and
+ * what run counts are they. Where the turn ends within it the next one begins with what is left. */
+static void run_row(struct sennit_task *row, int error)
+{
+	struct sennit__worker *worker = sennit__current;
+	const struct sennit_runtime *runtime = worker->executor.runtime_;
+
+	(void)error;
+	worker->budget++;
+	do {
+		struct sennit_task *task = worker->deferred;
+
+		worker->deferred = NULL;
+		worker->row_length++;
+		worker->budget--;
+		task->state_ = 0;
+		task->function_(task, worker->shutdown);
+		sennit__fork_check(runtime, SENNIT__FORKED);
+	} while (worker->deferred && worker->budget &&
+		 /* relaxed: falling asleep fences before the run form returns */
+		 !sennit__load_relaxed_u32(&runtime->stopped));
+	if (!worker->deferred) {
+		worker->row_length = 0;
+		return;
+	}
+	sennit__worker_begin(worker);
+	sennit__worker_queue_first(worker, row);
+}
+
+/* Whether the worker that the thread is inside of is to run the task next, and has noted it. */
+static inline bool name_next(const struct sennit_executor *executor, struct sennit_task *task)
+{
+	struct sennit__worker *worker = sennit__current;
+
+	if (!worker || (executor != &worker->executor && executor != worker->everywhere) ||
+	    worker->deferred || worker->row_length == SENNIT__DEFERRED_MAX || worker->behind)
+		return false;
+	worker->deferred = task;
+	if (!worker->row_length) { /* the first of a row */
+		worker->row.function_ = run_row;
+		sennit__worker_begin(worker);
+		sennit__worker_queue_first(worker, &worker->row);
+	}
+	return true;
+}
+
+void sennit_defer(struct sennit_executor *executor, struct sennit_task *task,
+		  sennit_function *function)
+{
+	if (!is_sound(executor, task, function)) {
+		report(executor, task, function, "sennit_defer");
+		return;
+	}
+	task->function_ = function;
+	task->state_ = 1;
+	if (!name_next(executor, task))
+		submit(executor, task);
+}
+
+/* --- dispatch --------------------------------------------------------------------------------- */
+
+static struct sennit_executor inline_executor = {.kind_ = SENNIT__EXECUTOR_INLINE};
+
+struct sennit_executor *sennit_inline_executor(void)
+{
+	return &inline_executor;
+}
+
 /* Whether the thread, inside `worker`, is where `executor` runs functions. */
 static inline bool runs_on(const struct sennit_executor *executor,
 			   const struct sennit__worker *worker)
@@ -112,34 +184,48 @@ static inline bool runs_on(const struct sennit_executor *executor,
 	return sennit__strand_inside(sennit__strand_of(executor), worker);
 }
 
+/* Runs the function at once where that is possible; nests at most 16 deep. */
+static bool run_here(struct sennit_executor *executor, struct sennit__worker *worker,
+		     struct sennit_task *task, sennit_function *function)
+{
+	if (worker->nested >= SENNIT__NESTED_MAX)
+		return false;
+	if (runs_on(executor, worker)) {
+		worker->nested++;
+		function(task, worker->shutdown);
+		worker->nested--;
+		return true;
+	}
+	return executor->kind_ == SENNIT__EXECUTOR_STRAND &&
+	       sennit__strand_dispatch(sennit__strand_of(executor), worker, task, function);
+}
+
 void sennit_dispatch(struct sennit_executor *executor, struct sennit_task *task,
 		     sennit_function *function)
 {
 	struct sennit__worker *worker = sennit__current;
 
+	if (executor == &inline_executor) { /* what it stands for is the calling thread */
+		if (!worker && task && function && !task->state_) {
+			function(task, 0);
+			return;
+		}
+		executor = worker ? &worker->executor : NULL;
+	}
 	if (!is_sound(executor, task, function)) {
 		report(executor, task, function, "sennit_dispatch");
 		return;
 	}
-	if (worker && worker->nested < SENNIT__NESTED_MAX) {
-		if (runs_on(executor, worker)) {
-			worker->nested++;
-			function(task, worker->shutdown);
-			worker->nested--;
-			return;
-		}
-		if (executor->kind_ == SENNIT__EXECUTOR_STRAND &&
-		    sennit__strand_dispatch(sennit__strand_of(executor), worker, task, function))
-			return;
-	}
+	if (worker && run_here(executor, worker, task, function))
+		return;
 	task->function_ = function;
 	task->state_ = 1;
-	sennit__submit(executor, task);
+	submit(executor, task);
 }
 
 bool sennit_executor_runs_here(const struct sennit_executor *executor)
 {
 	const struct sennit__worker *current = sennit__current;
 
-	return current && runs_on(executor, current);
+	return executor == &inline_executor || (current && runs_on(executor, current));
 }

@@ -42,11 +42,19 @@
 /* Nested dispatches, after which dispatch posts. */
 #define SENNIT__NESTED_MAX 16
 
+/* Continuations in a row, each named by the one before, after which defer posts. */
+#define SENNIT__DEFERRED_MAX 16
+
 /* task->class_ */
 enum { SENNIT__HANDLER, SENNIT__MESSAGE };
 
 /* executor->kind_ */
-enum { SENNIT__EXECUTOR_RUNTIME = 1, SENNIT__EXECUTOR_WORKER, SENNIT__EXECUTOR_STRAND };
+enum {
+	SENNIT__EXECUTOR_RUNTIME = 1,
+	SENNIT__EXECUTOR_WORKER,
+	SENNIT__EXECUTOR_STRAND,
+	SENNIT__EXECUTOR_INLINE,
+};
 
 struct sennit__frame; /* strand.h */
 
@@ -74,6 +82,9 @@ struct sennit__worker {
 	struct sennit__queue pinned;   /* handlers that only this worker runs */
 	struct sennit__queue shared;   /* handlers that any worker might run (a deque, one day) */
 	struct sennit__queue messages; /* taken from the inbox, not looked at yet */
+	struct sennit_task *deferred;  /* is run next; of a row, by a task of the worker's own */
+	struct sennit_task row;
+	unsigned row_length;           /* how many of the row have begun; 0: there is none */
 	struct sennit__worker *outer;  /* what the thread was inside of when it came in */
 	uint64_t now_ns;               /* when the last wait ended */
 	int64_t wakes_owed;            /* PARKED taken by others, less the wakes read */
@@ -207,6 +218,14 @@ static inline void sennit__worker_end(struct sennit__worker *worker)
 static inline void sennit__worker_queue(struct sennit__worker *worker, struct sennit_task *task)
 {
 	sennit__queue_push(&worker->pinned, task);
+}
+
+/* As above, but it is run before all others that are queued. */
+static inline void sennit__worker_queue_first(struct sennit__worker *worker,
+					      struct sennit_task *task)
+{
+	sennit__queue_push_first(&worker->pinned, task);
+	worker->alternate = true; /* so that it is not the other queue's turn */
 }
 
 static inline struct sennit__worker *sennit__worker_of(struct sennit_executor *executor)
