@@ -402,24 +402,14 @@ static void go_abroad(struct sennit_runtime *home, struct sennit_runtime *abroad
 	sennit__work_get(abroad, SENNIT__GUARD);
 }
 
-/* On the owner. Where there is something to catch up with, the operation is bound to its slot
- * before, as one that is sent is: among it may be a request to what the operation is a step of, for
- * which the caller, who has just looked, will not look again. What was caught up with may also have
- * come after the stamp. */
+/* On the owner. What it catches up with may have come after the stamp; or be a request to what the
+ * operation is a step of, for which the caller, who has just looked, will not look again: that was
+ * kept by the slot. */
 static void start_here(struct sennit__slot *slot, struct sennit_op *op)
 {
-	struct sennit__worker *owner = slot->owner;
-	bool late = owner->behind || !sennit__inbox_empty(&owner->inbox);
-	int types = SENNIT_CANCEL_NONE;
-
-	sennit__op_attach(op, late);
-	if (late) {
-		op->task_.state_ = SENNIT__OP_SENT;
-		sennit__worker_catch_up(owner, "an initiating function");
-		types = sennit__op_ready(op);
-	}
-	sennit__worker_begin(owner);
-	arrive(slot, op, types);
+	sennit__worker_catch_up(slot->owner, "an initiating function");
+	sennit__worker_begin(slot->owner);
+	arrive(slot, op, sennit__op_attach(op, false));
 }
 
 void sennit__object_start(struct sennit_object *object, struct sennit_op *op)

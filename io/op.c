@@ -62,13 +62,13 @@ static void release(void *target)
 static const struct sennit__cancel_target of_op = {
 	.request = request, .release = release, .confined = true};
 
-void sennit__op_attach(struct sennit_op *op, bool sent)
+int sennit__op_attach(struct sennit_op *op, bool sent)
 {
 	if (!(op->options_ & SENNIT__OPTION_SLOT))
-		return;
-	sennit__cancel_attach(op->cancel_slot_, op->slot_->owner, &of_op, op, !sent,
-			      "an initiating function");
+		return SENNIT_CANCEL_NONE;
 	op->task_.flags_ |= SENNIT__OP_ATTACHED;
+	return heeded(op, sennit__cancel_attach(op->cancel_slot_, op->slot_->owner, &of_op, op,
+						!sent, "an initiating function"));
 }
 
 int sennit__op_ready(struct sennit_op *op)

@@ -126,9 +126,10 @@ void sennit__op_aim(struct sennit_op *op, struct sennit_executor *own);
 void sennit__op_run(struct sennit_task *task, int error);
 void sennit__op_pass_on(struct sennit__worker *worker, struct sennit_op *op);
 
-/* What a start chose for this flight is attached, `sent`: by a thread that is not the owner; and
- * let go at the finish: false where the operation is handed over later. */
-void sennit__op_attach(struct sennit_op *op, bool sent);
+/* What a start chose for this flight is attached, `sent`: by a thread that is not the owner, else
+ * it returns the types that were requested already; and let go at the finish: false where the
+ * operation is handed over later. */
+int sennit__op_attach(struct sennit_op *op, bool sent);
 bool sennit__op_detach(struct sennit_op *op);
 
 /* The start has arrived at the owner: the types that were requested of it on its way. */

@@ -110,7 +110,8 @@ typedef void sennit_cancel_function(struct sennit_cancel_state *state, int types
 /**
  * Connects a composed operation, one that is made of several, with the slot that its caller bound
  * to the whole: what is requested of the whole is remembered between steps and forwarded to the
- * step in flight. The caller's memory, usually a member of the composed operation.
+ * step in flight, or else to the next that begins. The caller's memory, usually a member of the
+ * composed operation.
  *
  *     sennit_cancel_state_init(&whole->cancel, slot, executor, SENNIT_CANCEL_TERMINAL,
  *                              SENNIT_CANCEL_TERMINAL, NULL);
@@ -142,7 +143,8 @@ struct sennit_cancel_state {
  * @param executor chooses the worker on which requests are handled, as it would an object's owner.
  * @param in which types are let in and remembered; Asio's default is terminal alone.
  * @param out which of the types that were let in are forwarded to the step in flight.
- * @param function called on each request that was let in, or NULL.
+ * @param function called on each request that was let in, or NULL; not for what was requested
+ *        before, where the parent is the slot of another state.
  * @thread any that holds the state. Neither blocks nor allocates. Since 0.1.0.
  *         (Asio: `cancellation_state`.)
  */
@@ -164,7 +166,8 @@ struct sennit_cancel_slot *sennit_cancel_state_slot(struct sennit_cancel_state *
 int sennit_cancel_state_cancelled(const struct sennit_cancel_state *state);
 
 /**
- * Forgets types that were requested: the composed operation has dealt with them and goes on.
+ * Forgets types that were requested: the composed operation has dealt with them and goes on. Where
+ * it goes on without, they may end its next step.
  * @thread any that holds the state. Since 0.1.0. (Asio: `clear`.)
  */
 void sennit_cancel_state_clear(struct sennit_cancel_state *state, int types);
@@ -173,6 +176,7 @@ void sennit_cancel_state_clear(struct sennit_cancel_state *state, int types);
  * Ends the cancellation of a composed operation, no step of which is in flight: frees the parent
  * slot, and posts `function` to `executor` as soon as no request is on its way to the state any
  * more: there the state may be released.
+ * @param executor its runtime goes on until then.
  * @param task the caller's until the call, and again when `function` is called.
  * @thread any that holds the state; once. Neither blocks nor allocates. Since 0.1.0.
  */

@@ -30,7 +30,7 @@ struct sennit_cancel_slot *sennit_cancel_signal_slot(struct sennit_cancel_signal
 bool sennit_cancel_slot_is_bound(const struct sennit_cancel_slot *slot)
 {
 	/* relaxed: an answer for now, from which nothing else follows */
-	return slot && sennit__load_relaxed_u64(word_of(slot));
+	return slot && sennit__load_relaxed_u64(word_of(slot)) & OWNER;
 }
 
 /* --- delivery --------------------------------------------------------------------------------- */
@@ -79,25 +79,25 @@ static bool ask_here(const struct sennit_cancel_slot *slot, uint64_t types)
 	return true;
 }
 
-void sennit_cancel_signal_emit(struct sennit_cancel_signal *signal, int types)
+static void emit(struct sennit_cancel_slot *slot, uint64_t asked, bool keep)
 {
-	struct sennit_cancel_slot *slot = &signal->slot_;
 	struct sennit__atomic_u64 *word = word_of(slot);
 	uint64_t found = sennit__load_relaxed_u64(word); /* relaxed: looked at again, or cas */
-	uint64_t asked = (uint64_t)(unsigned)types & TYPES;
+	uint64_t next;
 
-	if (!asked || !found)
+	if (!asked || !(found & OWNER || keep))
 		return;
-	if (owner_in(found) == sennit__current) {
+	if (found & OWNER && owner_in(found) == sennit__current) {
 		sennit__worker_catch_up(sennit__current, "sennit_cancel_signal_emit");
 		if (ask_here(slot, asked))
 			return;
 	}
-	do
-		if (!found)
+	do {
+		if (!(found & OWNER || keep))
 			return;
-	while (!sennit__cas_acq_rel_u64(word, &found, found | asked | IN_FLIGHT)); /* P1, P2 */
-	if (found & IN_FLIGHT)
+		next = found & OWNER ? found | asked | IN_FLIGHT : found | asked;
+	} while (!sennit__cas_acq_rel_u64(word, &found, next)); /* P1, P2 */
+	if (!(found & OWNER) || found & IN_FLIGHT)
 		return;
 	if (owner_in(found) == sennit__current) {
 		deliver(slot);
@@ -108,20 +108,49 @@ void sennit_cancel_signal_emit(struct sennit_cancel_signal *signal, int types)
 	}
 }
 
-/* --- binding ---------------------------------------------------------------------------------- */
+void sennit_cancel_signal_emit(struct sennit_cancel_signal *signal, int types)
+{
+	emit(&signal->slot_, (uint64_t)(unsigned)types & TYPES, false);
+}
 
-void sennit__cancel_attach(struct sennit_cancel_slot *slot, struct sennit__worker *owner,
-			   const struct sennit__cancel_target *type, void *target, bool ready,
-			   const char *call)
+void sennit__cancel_emit_or_keep(struct sennit_cancel_slot *slot, int types)
+{
+	emit(slot, (uint64_t)(unsigned)types & TYPES, true);
+}
+
+void sennit__cancel_forget(struct sennit_cancel_slot *slot, int types)
 {
 	struct sennit__atomic_u64 *word = word_of(slot);
+	uint64_t found = sennit__load_relaxed_u64(word); /* relaxed: the cas checks it */
 
-	/* relaxed: who binds comes after who unbound, or is wrong */
-	if (SENNIT__UNLIKELY(sennit__load_relaxed_u64(word)))
-		sennit__misuse(call, "the slot is bound to another operation in flight");
-	slot->target_ = target;
-	slot->type_ = type;
-	sennit__store_release_u64(word, (uintptr_t)owner | (ready ? READY : 0)); /* P1 */
+	while (!(found & OWNER)) {
+		uint64_t next = found & ~(uint64_t)(unsigned)types;
+
+		/* relaxed: it publishes nothing */
+		if (sennit__cas_relaxed_u64(word, &found, next))
+			return;
+	}
+}
+
+/* --- binding ---------------------------------------------------------------------------------- */
+
+int sennit__cancel_attach(struct sennit_cancel_slot *slot, struct sennit__worker *owner,
+			  const struct sennit__cancel_target *type, void *target, bool ready,
+			  const char *call)
+{
+	struct sennit__atomic_u64 *word = word_of(slot);
+	uint64_t found = sennit__load_relaxed_u64(word); /* relaxed: the cas checks it */
+	uint64_t next;
+
+	do {
+		/* who binds comes after who unbound, or is wrong */
+		if (SENNIT__UNLIKELY(found & OWNER))
+			sennit__misuse(call, "the slot is bound to another operation in flight");
+		slot->target_ = target;
+		slot->type_ = type;
+		next = (uintptr_t)owner | (ready ? READY : found & TYPES);
+	} while (!sennit__cas_acq_rel_u64(word, &found, next)); /* P1, P2 */
+	return ready ? (int)(found & TYPES) : SENNIT_CANCEL_NONE;
 }
 
 int sennit__cancel_ready(struct sennit_cancel_slot *slot)

@@ -3,9 +3,10 @@
  * its steps.
  *
  * Callers     request, release: the owner. The rest: any thread that holds the state.
- * State       cancelled: the types let in. request | types; clear & ~types.
+ * State       cancelled: the types let in. request | types; clear & ~types. What comes between two
+ *             steps is kept by the slot of the steps for the next (slot.h).
  * Progress    lock-free (one compare-and-swap loop).
- * Orders      P1  request's cas (release) with cancelled's load (acquire): what the emitter did. A
+ * Orders      P1  take's cas (release) with cancelled's load (acquire): what the emitter did. A
  *                 request is delivered before finish's function is posted (slot.P3).
  * Checked by  tests/model/cancel.c, tests/unit/cancel_state.c
  */
@@ -18,34 +19,42 @@ static struct sennit__atomic_u32 *cancelled_of(const struct sennit_cancel_state 
 	return (struct sennit__atomic_u32 *)(uintptr_t)&state->cancelled_;
 }
 
-static void request(void *target, int types)
+/* Remembers and forwards what the filters let through; what they let in. */
+static int take(struct sennit_cancel_state *state, int types)
 {
-	struct sennit_cancel_state *state = target;
 	struct sennit__atomic_u32 *cancelled = cancelled_of(state);
 	uint32_t let_in = (uint32_t)types & state->in_;
 	uint32_t found = sennit__load_relaxed_u32(cancelled); /* relaxed: the cas checks it */
 
 	if (!let_in)
-		return;
+		return SENNIT_CANCEL_NONE;
 	while (!sennit__cas_release_u32(cancelled, &found, found | let_in)) /* P1 */
 		;
 	/* all that was let in so far: a step that began since has not heard of it */
-	sennit_cancel_signal_emit(&state->child_, (int)((found | let_in) & state->out_));
-	if (state->function_)
-		state->function_(state, (int)let_in);
+	sennit__cancel_emit_or_keep(&state->child_.slot_, (int)((found | let_in) & state->out_));
+	return (int)let_in;
 }
 
-/* On the owner, whose runtime has waited for this. As soon as the function has run, the one that it
- * runs in may be destroyed. */
+static void request(void *target, int types)
+{
+	struct sennit_cancel_state *state = target;
+	int let_in = take(state, types);
+
+	if (let_in && state->function_)
+		state->function_(state, let_in);
+}
+
+/* On the owner: both runtimes have waited for this. */
 static void release(void *target)
 {
 	struct sennit_cancel_state *state = target;
+	struct sennit_runtime *home = state->runtime_;
 	struct sennit_runtime *there = state->executor_->runtime_;
 
-	sennit__work_get(there, SENNIT__LEAVING);
-	sennit_post(state->executor_, state->task_, state->finish_);
-	sennit__work_left(there);
-	sennit__work_return(sennit__current->executor.runtime_);
+	sennit_post(state->executor_, state->task_, state->finish_); /* which frees the state */
+	if (there != home)
+		sennit__work_return(there);
+	sennit__work_return(home);
 }
 
 static const struct sennit__cancel_target of_state = {.request = request, .release = release};
@@ -68,8 +77,8 @@ void sennit_cancel_state_init(struct sennit_cancel_state *state, struct sennit_c
 	if (!executor || !executor->runtime_)
 		sennit__misuse(call, "the executor is not one of a runtime");
 	state->runtime_ = executor->runtime_;
-	sennit__cancel_attach(parent, sennit__runtime_place(executor), &of_state, state, true,
-			      call);
+	take(state, sennit__cancel_attach(parent, sennit__runtime_place(executor), &of_state, state,
+					  true, call));
 }
 
 struct sennit_cancel_slot *sennit_cancel_state_slot(struct sennit_cancel_state *state)
@@ -90,6 +99,7 @@ void sennit_cancel_state_clear(struct sennit_cancel_state *state, int types)
 	/* relaxed: it publishes nothing */
 	while (!sennit__cas_relaxed_u32(cancelled, &found, found & ~(uint32_t)types))
 		;
+	sennit__cancel_forget(&state->child_.slot_, types);
 }
 
 void sennit_cancel_state_finish(struct sennit_cancel_state *state, struct sennit_executor *executor,
@@ -98,15 +108,23 @@ void sennit_cancel_state_finish(struct sennit_cancel_state *state, struct sennit
 	struct sennit_cancel_slot *parent = state->parent_;
 	struct sennit_runtime *runtime = state->runtime_;
 
+	if (sennit_cancel_slot_is_bound(&state->child_.slot_))
+		sennit__misuse("sennit_cancel_state_finish", "a step is still in flight");
 	if (parent && !sennit__cancel_detach(parent)) {
 		/* a step is a unit of work, its operation between two steps is none: until what is
-		 * in flight has arrived, the runtime must not go */
+		 * in flight has arrived, neither runtime must go */
+		struct sennit_runtime *there = executor->runtime_;
+
 		state->executor_ = executor;
 		state->task_ = task;
 		state->finish_ = function;
 		sennit__work_get(runtime, SENNIT__ABROAD);
+		if (there != runtime)
+			sennit__work_get(there, SENNIT__ABROAD);
 		if (sennit__cancel_hold(parent))
 			return;
+		if (there != runtime)
+			sennit__work_return(there);
 		sennit__work_return(runtime);
 	}
 	sennit_post(executor, task, function);

@@ -248,7 +248,10 @@ SCENARIO(what_was_asked_for_on_the_way_counts_for_what_the_operation_can_give)
 	wait_until_read(sennit_descriptor_native_handle(&descriptor));
 	emit_on(stage, stage->kind, &signal, SENNIT_CANCEL_TOTAL);
 	PENDING(stage, &flight);
+	hold_worker(&hold, stage->owner); /* nothing takes an earlier request back */
 	emit_on(stage, stage->kind, &signal, SENNIT_CANCEL_PARTIAL);
+	emit_on(stage, stage->kind, &signal, SENNIT_CANCEL_TOTAL);
+	let_go(&hold);
 	EXPECT(&flight, -ECANCELED, 2);
 	START(stage, { CLOSE, .stream = &descriptor.stream });
 	raw_close(peer);

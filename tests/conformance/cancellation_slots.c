@@ -122,6 +122,21 @@ SCENARIO(C112_a_request_after_one_flight_is_none_for_the_next)
 	}
 }
 
+/* An operation, with whatever is bound to it. */
+struct again {
+	struct sennit_descriptor *descriptor;
+	struct flight *flight;
+	char *data;
+};
+
+static void start_again(void *argument)
+{
+	const struct again *again = argument;
+
+	sennit_async_read(&again->descriptor->stream, again->data, 5, &again->flight->op,
+	                  on_result);
+}
+
 SCENARIO(a_slot_serves_the_flight_that_it_was_bound_for_and_no_other)
 {
 	struct sennit_cancel_signal signals[2] = { 0 };
@@ -143,7 +158,8 @@ SCENARIO(a_slot_serves_the_flight_that_it_was_bound_for_and_no_other)
 	emit_on(stage, stage->kind, &signals[1], SENNIT_CANCEL_ALL);
 	EXPECT(&flight, -ECANCELED, 0);
 	/* The next flight has none. */
-	START(stage, { READ, &descriptor.stream, .data = data, .size = 5, .flight = &flight });
+	expect_result(&flight.op, &flight.result, stage->owner);
+	call_on_kind(stage, start_again, &(struct again){ &descriptor, &flight, data });
 	PENDING(stage, &flight);
 	emit_on(stage, stage->kind, &signals[0], SENNIT_CANCEL_ALL);
 	emit_on(stage, stage->kind, &signals[1], SENNIT_CANCEL_ALL);
@@ -181,6 +197,28 @@ SCENARIO(a_slot_is_free_again_where_the_start_is_refused_or_has_nothing_to_do)
 		EXPECT(&flight, -EBADF, 0);
 		assert_false(sennit_cancel_slot_is_bound(&signal.slot_));
 	}
+	raw_close(peer);
+	finish(stage, &flight, 1);
+}
+
+SCENARIO(a_slot_that_was_bound_for_a_refused_start_does_not_stay_for_the_next)
+{
+	struct sennit_cancel_signal signal = { 0 };
+	struct sennit_descriptor descriptor = { 0 }, unopened;
+	struct flight flight = { 0 };
+	char data[5];
+	int peer = open_local(stage, &descriptor);
+
+	sennit_descriptor_init(&unopened, stage->owner);
+	START(stage, { READ, &unopened.stream, .data = data, .size = 5, .flight = &flight,
+	               .slot = &signal.slot_ });
+	EXPECT(&flight, -EBADF, 0);
+	expect_result(&flight.op, &flight.result, stage->owner);
+	call_on_kind(stage, start_again, &(struct again){ &descriptor, &flight, data });
+	PENDING(stage, &flight);
+	assert_false(sennit_cancel_slot_is_bound(&signal.slot_));
+	START(stage, { CLOSE, .stream = &descriptor.stream });
+	EXPECT(&flight, -ECANCELED, 0);
 	raw_close(peer);
 	finish(stage, &flight, 1);
 }
@@ -576,6 +614,7 @@ int main(void)
 		TEST(C112_a_request_after_one_flight_is_none_for_the_next),
 		TEST(a_slot_serves_the_flight_that_it_was_bound_for_and_no_other),
 		TEST(a_slot_is_free_again_where_the_start_is_refused_or_has_nothing_to_do),
+		TEST(a_slot_that_was_bound_for_a_refused_start_does_not_stay_for_the_next),
 		TEST(S5_signal_operation_and_object_may_be_freed_in_the_handler),
 		TEST(S5_a_request_after_the_object_and_its_runtime_are_gone_does_nothing),
 		TEST(an_operation_that_is_bound_to_another_worker_is_cancelled_and_handled_there),

@@ -5,9 +5,12 @@
  */
 #include "tests/model/object.h"
 
+struct whole;
+
 struct scene {
 	struct world world;
 	struct sennit_cancel_signal *signal;
+	struct whole *whole;
 	int told;
 };
 
@@ -265,7 +268,7 @@ struct whole {
 	struct sennit_cancel_state cancel;
 	struct sennit_task task;
 	struct scene *scene;
-	struct sennit_runtime *guarded; /* until it is finished */
+	struct sennit_runtime *elsewhere;
 	unsigned *finished;
 	int *cancelled;
 };
@@ -292,8 +295,6 @@ static void on_finished(struct sennit_task *task, int error)
 	(void)error;
 	++*whole->finished;
 	*whole->cancelled = sennit_cancel_state_cancelled(&whole->cancel);
-	if (whole->guarded)
-		sennit_runtime_guard_put(whole->guarded);
 	model_free(whole);
 }
 
@@ -331,8 +332,6 @@ static void finish_and_run_elsewhere(void *argument)
 	struct sennit_runtime *elsewhere;
 
 	model_assert(sennit_runtime_create(NULL, &elsewhere) == 0);
-	sennit_runtime_guard_get(elsewhere);
-	whole->guarded = elsewhere;
 	sennit_cancel_state_finish(&whole->cancel, sennit_runtime_executor(elsewhere),
 				   &whole->task, on_finished);
 	model_assert(sennit_runtime_run(elsewhere) == 1);
@@ -386,6 +385,61 @@ static void a_request_reaches_the_step_in_flight(void)
 	drive(&s->world);
 	model_assert(*finished == 1 && *cancelled == SENNIT_CANCEL_TERMINAL);
 	scene_end(s);
+}
+
+/* A step is started by a thread that is not the owner, if no request was heard of before. */
+static void look_and_start(void *argument)
+{
+	struct whole *whole = argument;
+	struct call *step = &whole->scene->world.call[0];
+
+	if (sennit_cancel_state_cancelled(&whole->cancel))
+		return;
+	sennit_op_bind_slot(&step->op, sennit_cancel_state_slot(&whole->cancel));
+	call_read(&whole->scene->world.object, step);
+}
+
+static void on_look_and_start(struct sennit_task *task, int error)
+{
+	(void)error;
+	look_and_start(scene_of(posted_by(task))->whole);
+}
+
+static void end_after_step(struct scene *s, struct whole *whole)
+{
+	struct call *step = &s->world.call[0];
+
+	drive(&s->world);
+	model_join();
+	drive(&s->world);
+	if (step->started)
+		model_assert(was_canceled(step));
+	model_outcome("%s", step->started ? "step" : "none");
+	finish(whole);
+	drive(&s->world);
+	scene_end(s);
+}
+
+static void a_request_between_a_look_and_a_start_elsewhere_is_not_lost(void)
+{
+	struct scene *s = scene_new("");
+	struct whole *whole = whole_new(s);
+
+	model_thread(emit, s);
+	model_thread(look_and_start, whole);
+	end_after_step(s, whole);
+}
+
+/* The owner catches up with what was sent before it starts. */
+static void a_request_between_a_look_and_a_start_on_the_owner_is_not_lost(void)
+{
+	struct scene *s = scene_new("");
+	struct whole *whole = whole_new(s);
+
+	s->whole = whole;
+	post(&s->world, on_look_and_start);
+	model_thread(emit, s);
+	end_after_step(s, whole);
 }
 
 /* Frees the state, too. */
@@ -483,6 +537,41 @@ static void the_owners_emit_against_a_state_that_begins_elsewhere(void)
 	scene_end_with(s, whole);
 }
 
+static void take_elsewhere(void *argument)
+{
+	struct scene *s = argument;
+
+	s->told = 1;
+	sennit_cancel_signal_emit(s->signal, SENNIT_CANCEL_TERMINAL);
+	model_assert(sennit_runtime_poll(s->whole->elsewhere) >= 0);
+}
+
+/* The state is another runtime's: its worker keeps the request, or sends it on. */
+static void what_is_kept_for_a_step_brings_what_came_before_it(void)
+{
+	struct scene *s = scene_new("");
+	struct whole *whole = model_new(sizeof *whole);
+	struct call *step = &s->world.call[0];
+	struct sennit_runtime *elsewhere;
+
+	s->world.blocks++;
+	s->whole = whole;
+	step->told = &s->told;
+	model_assert(sennit_runtime_create(NULL, &elsewhere) == 0);
+	whole->elsewhere = elsewhere;
+	sennit_cancel_state_init(&whole->cancel, sennit_cancel_signal_slot(s->signal),
+				 sennit_runtime_executor(elsewhere), SENNIT_CANCEL_TERMINAL,
+				 SENNIT_CANCEL_TERMINAL, NULL);
+	model_thread(take_elsewhere, s);
+	sennit_op_bind_slot(&step->op, sennit_cancel_state_slot(&whole->cancel));
+	call_read(&s->world.object, step);
+	drive(&s->world);
+	model_join();
+	model_assert(was_canceled(step));
+	model_assert(sennit_runtime_destroy(elsewhere) == 0);
+	scene_end_with(s, whole);
+}
+
 #define SCENARIO(function, bound, ...)                                                             \
 	{.name = #function, .run = function, .preemptions = (bound), __VA_ARGS__}
 
@@ -505,6 +594,11 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(a_state_is_not_finished_while_a_request_is_on_its_way, 3, .outcomes = "0 3"),
 	SCENARIO(a_state_is_not_finished_while_the_owner_asks_it, 2),
 	SCENARIO(a_held_state_keeps_the_runtime, MODEL_ALL),
+	SCENARIO(a_request_between_a_look_and_a_start_elsewhere_is_not_lost, 2,
+		 .outcomes = "none step"),
+	SCENARIO(a_request_between_a_look_and_a_start_on_the_owner_is_not_lost, MODEL_ALL,
+		 .outcomes = "none step"),
+	SCENARIO(what_is_kept_for_a_step_brings_what_came_before_it, 2),
 	SCENARIO(a_request_reaches_the_step_in_flight, MODEL_ALL),
 	SCENARIO(who_hears_of_a_request_sees_what_came_before_it, 3),
 	SCENARIO(what_another_ones_message_brings_is_seen_too, 3),
