@@ -281,21 +281,32 @@ _Static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLPRI == EPOLLPRI &
 	       POLLERR == EPOLLERR && POLLHUP == EPOLLHUP && POLLRDHUP == EPOLLRDHUP,
 	       "poll and epoll name events alike");
 
+/* Whether it is known that only an edge can answer a wait: a call found nothing. */
+static bool is_known_idle(const struct sennit__slot *slot, int what)
+{
+	return !(what & SENNIT_WAIT_ERROR) &&
+	       !(what & SENNIT_WAIT_READ && slot->flags & SENNIT__SLOT_READABLE) &&
+	       !(what & SENNIT_WAIT_WRITE && slot->flags & SENNIT__SLOT_WRITABLE);
+}
+
 void sennit__fd_wait(struct sennit__slot *slot, struct sennit_op *op)
 {
 	struct pollfd query = {.fd = slot->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP};
+	int what = (int)op->goal_.minimum;
 	int ready;
 
 	if (slot->traits & SENNIT__FILE) {
 		sennit__object_done(slot, op, -EOPNOTSUPP);
 		return;
 	}
+	if (is_known_idle(slot, what))
+		return;
 	do
 		ready = sennit__sys_poll(&query, 1, 0);
 	while (ready == -EINTR);
 	if (ready < 0)
 		sennit__object_done(slot, op, ready);
-	else if (answers((int)op->goal_.minimum, (uint16_t)query.revents))
+	else if (answers(what, (uint16_t)query.revents))
 		sennit__object_done(slot, op, 0);
 }
 

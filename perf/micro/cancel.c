@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cancel.c - cancel_emit: from the emission of a signal to the handler of the wait that it cancels,
- * for a socket to become readable. */
+/* cancel.c - cancel_emit: from the emission of a signal to the handler of the read that it cancels,
+ * of a socket with nothing to be read. */
 #include "perf/micro/sennit.h"
 
 #include <stdatomic.h>
@@ -12,7 +12,8 @@ struct emit {
 	struct sennit_cancel_signal signal;
 	pthread_t emitter;
 	uint64_t operations;
-	_Alignas(128) _Atomic uint64_t armed; /* waits begun; the worker writes */
+	char byte;
+	_Alignas(128) _Atomic uint64_t armed; /* reads begun; the worker writes */
 };
 
 static sennit_handler on_emitted;
@@ -22,7 +23,7 @@ static void arm(struct emit *emit)
 	uint64_t armed = atomic_load_explicit(&emit->armed, memory_order_relaxed);
 
 	sennit_op_bind_slot(&emit->op, sennit_cancel_signal_slot(&emit->signal));
-	sennit_async_wait(&emit->end.stream, SENNIT_WAIT_READ, &emit->op, on_emitted);
+	sennit_async_read_some(&emit->end.stream, &emit->byte, 1, &emit->op, on_emitted);
 	if (emit->part.run->parameter)
 		atomic_store_explicit(&emit->armed, armed + 1, memory_order_release);
 	else
@@ -34,14 +35,14 @@ static void on_emitted(struct sennit_op *op, int error, size_t bytes)
 	struct emit *emit = op->user;
 
 	(void)bytes;
-	micro_require(error == -ECANCELED, "a wait", "it was not cancelled");
+	micro_require(error == -ECANCELED, "a read", "it was not cancelled");
 	if (--emit->part.operations)
 		arm(emit);
 	else
 		micro_part_done(&emit->part);
 }
 
-/* The other thread: emits as often as a wait has begun. */
+/* The other thread: emits as often as a read has begun. */
 static void *emit_all(void *argument)
 {
 	struct emit *emit = argument;
