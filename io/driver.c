@@ -141,6 +141,7 @@ static void io_expire(struct sennit__worker *worker, unsigned most)
 		struct sennit_op *op = (struct sennit_op *)(void *)((char *)node -
 						offsetof(struct sennit_op, timer_));
 
+		SENNIT__TALLY(worker, timers, 1);
 		sennit__object_done_in(op->slot_, SENNIT__READS, op, 0);
 	}
 }

@@ -372,6 +372,12 @@ static void receive(struct sennit__slot *slot, struct sennit_op *op)
 		sennit__op_finish(slot->owner, op, error);
 }
 
+static void overtaken(struct sennit__slot *slot, struct sennit_op *op)
+{
+	SENNIT__TALLY(slot->owner, cancels_decided, 1);
+	sennit__op_finish(slot->owner, op, -ECANCELED);
+}
+
 /* A start is at the owner: cancel or close may have overtaken it, or a request of `types`. Its unit
  * has begun. */
 static void arrive(struct sennit__slot *slot, struct sennit_op *op, int types)
@@ -382,7 +388,7 @@ static void arrive(struct sennit__slot *slot, struct sennit_op *op, int types)
 	    ((sennit__load_acquire_u64(&slot->word) & ~MESSAGE) == op->stamp_ && !types)) /* P1 */
 		receive(slot, op);
 	else
-		sennit__op_finish(slot->owner, op, -ECANCELED);
+		overtaken(slot, op);
 }
 
 static void on_start(struct sennit_task *task, int error)
@@ -390,6 +396,7 @@ static void on_start(struct sennit_task *task, int error)
 	struct sennit_op *op = (struct sennit_op *)(void *)task;
 
 	(void)error;
+	SENNIT__TALLY(op->slot_->owner, starts_remote, 1);
 	arrive(op->slot_, op, sennit__op_ready(op));
 }
 
@@ -527,6 +534,7 @@ void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int typ
 {
 	bool connect = sennit__op_does(op) == SENNIT__CONNECT;
 
+	SENNIT__TALLY(slot->owner, cancels_decided, 1);
 	if (slot->type && slot->type->cancel && op->task_.flags_ & SENNIT__OP_SERVED) {
 		if (op->task_.flags_ & SENNIT__OP_ASKED)
 			return;

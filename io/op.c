@@ -52,6 +52,8 @@ static void request(void *target, int types)
 	types = heeded(op, types);
 	if (types && op->task_.state_ == SENNIT__OP_RECEIVED)
 		sennit__object_end(op->slot_, op, types, -ECANCELED);
+	else if (op->task_.state_ == SENNIT__OP_FINISHED)
+		SENNIT__TALLY(sennit__current, cancels_late, 1);
 }
 
 static void release(void *target)

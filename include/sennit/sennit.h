@@ -7,6 +7,7 @@
 #define SENNIT_SENNIT_H
 
 #include <sennit/cancel.h>
+#include <sennit/counters.h>
 #include <sennit/descriptor.h>
 #include <sennit/endpoint.h>
 #include <sennit/error.h>

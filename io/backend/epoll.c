@@ -79,6 +79,8 @@ static inline void read_once(struct sennit__slot *slot, struct sennit_op *op)
 	else
 		got = read_scattered(slot, op, &size);
 	if (SENNIT__LIKELY(got > 0)) {
+		SENNIT__TALLY(slot->owner, reads, 1);
+		SENNIT__TALLY(slot->owner, bytes_read, got);
 		if ((size_t)got < size && slot->traits & SENNIT__TCP &&
 		    !(slot->flags & SENNIT__SLOT_UNSURE))
 			slot->flags &= (uint16_t)~SENNIT__SLOT_READABLE;
@@ -88,6 +90,7 @@ static inline void read_once(struct sennit__slot *slot, struct sennit_op *op)
 			return;
 		sennit__object_done_in(slot, SENNIT__READS, op, 0);
 	} else if (got == -EAGAIN) {
+		SENNIT__TALLY(slot->owner, calls_idle, 1);
 		slot->flags &= (uint16_t)~SENNIT__SLOT_READABLE;
 	} else if (got == 0) {
 		sennit__object_done_in(slot, SENNIT__READS, op,
@@ -112,9 +115,16 @@ static void serve_reads(struct sennit__slot *slot)
 	}
 }
 
+static inline void count_written(struct sennit__slot *slot, ssize_t bytes)
+{
+	SENNIT__TALLY(slot->owner, writes, 1);
+	SENNIT__TALLY(slot->owner, bytes_written, bytes);
+}
+
 /* Counts what a gather call took to the operations at the head of the queue, in order. */
 static void distribute(struct sennit__slot *slot, size_t taken)
 {
+	count_written(slot, (ssize_t)taken);
 	while (taken) {
 		struct sennit_op *op = slot->queue[SENNIT__WRITES];
 		size_t left = sennit__op_left(op);
@@ -143,6 +153,12 @@ static __attribute__((noinline)) ssize_t write_gathered(struct sennit__slot *slo
 	return sennit__fd_write(slot, vector, count);
 }
 
+static void would_wait(struct sennit__slot *slot)
+{
+	SENNIT__TALLY(slot->owner, calls_idle, 1);
+	slot->flags &= (uint16_t)~SENNIT__SLOT_WRITABLE;
+}
+
 /* What a call did that was to write `op`, and maybe more. */
 static __attribute__((noinline)) void written(struct sennit__slot *slot, struct sennit_op *op,
 					      ssize_t taken)
@@ -150,7 +166,7 @@ static __attribute__((noinline)) void written(struct sennit__slot *slot, struct 
 	if (SENNIT__LIKELY(taken > 0))
 		distribute(slot, (size_t)taken);
 	else if (taken == 0 || taken == -EAGAIN)
-		slot->flags &= (uint16_t)~SENNIT__SLOT_WRITABLE;
+		would_wait(slot);
 	else if (taken != -EINTR)
 		sennit__object_done_in(slot, SENNIT__WRITES, op,
 				       sennit__op_verdict(op, (int)taken));
@@ -168,6 +184,7 @@ static inline void write_once(struct sennit__slot *slot, struct sennit_op *op)
 	taken = sennit__sys_send(slot->fd, op->buffer_.one.data, size,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (SENNIT__LIKELY(taken == (ssize_t)size)) { /* alone, and out whole */
+		count_written(slot, taken);
 		op->bytes_ += size;
 		sennit__object_done_in(slot, SENNIT__WRITES, op, 0);
 	} else {
@@ -238,8 +255,10 @@ static int timeout_ms(uint64_t deadline_ns)
 static void collect(struct sennit__io *io, uint64_t deadline_ns)
 {
 	struct epoll_event events[EVENTS_MAX];
+	unsigned told = 0;
 	int count = sennit__sys_epoll_wait(io->epoll, events, EVENTS_MAX, timeout_ms(deadline_ns));
 
+	SENNIT__TALLY(io->worker, polls, 1);
 	for (int i = 0; i < count; i++) {
 		uint64_t data = events[i].data.u64;
 		struct sennit__slot *slot;
@@ -253,7 +272,9 @@ static void collect(struct sennit__io *io, uint64_t deadline_ns)
 		if (sennit__generation_of(sennit__load_relaxed_u64(&slot->word)) == data >> 32 &&
 		    !(slot->flags & SENNIT__SLOT_GONE))
 			on_event(slot, events[i].events);
+		told++;
 	}
+	SENNIT__TALLY(io->worker, events, told);
 }
 
 static void wake(struct sennit__io *io)

@@ -64,6 +64,11 @@ SENNIT__ATOMIC_NUMBER(u32, uint32_t)
 SENNIT__ATOMIC_NUMBER(u64, uint64_t)
 SENNIT__ATOMIC_COMMON(ptr, void *)
 
+static inline void sennit__tally_u64(struct sennit__atomic_u64 *a, uint64_t v)
+{
+	sennit__store_relaxed_u64(a, sennit__load_relaxed_u64(a) + v);
+}
+
 #undef SENNIT__ATOMIC_NUMBER
 #undef SENNIT__ATOMIC_COMMON
 

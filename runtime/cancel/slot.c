@@ -54,8 +54,10 @@ static void deliver(struct sennit_cancel_slot *slot)
 		told |= types;
 		next = found & HELD ? 0 : found & ~(IN_FLIGHT | told);
 	} while (!sennit__cas_release_u64(word, &found, next)); /* P1 */
-	if (found & HELD)
+	if (found & HELD) {
+		SENNIT__TALLY(sennit__current, cancels_late, 1);
 		type->release(target);
+	}
 }
 
 static void on_message(struct sennit_task *task, int error)

@@ -49,6 +49,7 @@ static __attribute__((noinline)) void hand_over(struct sennit__worker *worker,
 		return;
 	}
 	sennit__worker_catch_up(worker, "sennit_post");
+	SENNIT__TALLY(worker, posts_local, 1);
 	sennit__worker_begin(worker);
 	sennit__worker_queue(worker, task);
 }
@@ -59,6 +60,7 @@ static inline void submit_to_worker(struct sennit__worker *worker, struct sennit
 		hand_over(worker, task);
 		return;
 	}
+	SENNIT__TALLY(worker, posts_local, 1);
 	sennit__worker_begin(worker);
 	sennit__worker_queue(worker, task);
 }
@@ -71,6 +73,7 @@ static inline void submit_to_any(struct sennit_runtime *runtime, struct sennit_t
 		inject(runtime, task);
 		return;
 	}
+	SENNIT__TALLY(current, posts_local, 1);
 	sennit__worker_begin(current);
 	sennit__queue_push(&current->shared, task);
 }

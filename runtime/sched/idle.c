@@ -9,17 +9,24 @@
 /* What fence_full works on: the thread's own, as it asks. */
 static _Thread_local struct sennit__atomic_u32 fence_word;
 
+static void send_wake(struct sennit__worker *worker)
+{
+	if (sennit__current)
+		SENNIT__TALLY(sennit__current, wakes_sent, 1);
+	sennit__driver.wake(worker);
+}
+
 void sennit__idle_send(struct sennit__worker *worker, struct sennit_task *task)
 {
 	if (sennit__inbox_push(&worker->inbox, task))
-		sennit__driver.wake(worker);
+		send_wake(worker);
 }
 
 void sennit__idle_wake(struct sennit__worker *worker)
 {
 	sennit__fence_full(&fence_word); /* P1 */
 	if (sennit__inbox_take_parked(&worker->inbox))
-		sennit__driver.wake(worker);
+		send_wake(worker);
 }
 
 bool sennit__idle_announce(struct sennit__worker *worker)
@@ -35,6 +42,13 @@ bool sennit__idle_announce(struct sennit__worker *worker)
 	return true;
 }
 
+static void note_wake(struct sennit__worker *worker)
+{
+	worker->wakes_owed++;
+	SENNIT__TALLY(worker, wakes_received, 1);
+	worker->woken = true;
+}
+
 void sennit__idle_retract(struct sennit__worker *worker)
 {
 	uint64_t taken = 0;
@@ -43,9 +57,9 @@ void sennit__idle_retract(struct sennit__worker *worker)
 	worker->parked = false;
 	if (sennit__inbox_drain(&worker->inbox, &worker->messages, &taken) !=
 	    SENNIT__DRAINED_PARKED)
-		worker->wakes_owed++;
+		note_wake(worker);
 	if (taken) {
-		sennit__worker_begin_many(worker, taken);
+		sennit__worker_begin_taken(worker, taken);
 		worker->behind = true;
 	}
 }

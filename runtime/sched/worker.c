@@ -128,7 +128,7 @@ static void take_injected(struct sennit__worker *worker)
 	if (sennit__inbox_empty(&worker->inject))
 		return;
 	sennit__inbox_drain(&worker->inject, &worker->shared, &taken);
-	sennit__worker_begin_many(worker, taken);
+	sennit__worker_begin_taken(worker, taken);
 	sennit__worker_notice_shutdown(worker);
 }
 
@@ -138,7 +138,7 @@ void sennit__worker_settle(struct sennit__worker *worker)
 
 	if (!sennit__inbox_empty(&worker->inbox)) {
 		sennit__inbox_drain(&worker->inbox, &worker->messages, &taken);
-		sennit__worker_begin_many(worker, taken);
+		sennit__worker_begin_taken(worker, taken);
 	}
 	SENNIT__ASSERT(!worker->parked);
 	sennit__worker_notice_shutdown(worker);
@@ -181,6 +181,7 @@ static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
 		sennit__fork_check(runtime, SENNIT__FORKED);
 		sennit__worker_end(worker);
 	}
+	SENNIT__TALLY(worker, handlers, most - worker->budget);
 	return most - worker->budget;
 }
 
@@ -262,11 +263,16 @@ void sennit__worker_park_until(struct sennit__worker *worker, uint64_t until_ns)
 	if (!look_again(worker)) {
 		if (out_of_work(worker))
 			return;
+		SENNIT__TALLY(worker, parks, 1);
+		worker->woken = false;
 		next_ns = sennit__wheel_next(&worker->wheel);
 		sennit__driver.wait(worker, next_ns < until_ns ? next_ns : until_ns);
 		worker->now_ns = sennit__clock_now();
 	}
 	sennit__idle_retract(worker);
+	if (worker->woken && !sennit__worker_busy(worker) && !look_again(worker))
+		SENNIT__TALLY(worker, wakes_spurious, 1);
+	worker->woken = false;
 }
 
 bool sennit__worker_collect(struct sennit__worker *worker)

@@ -25,6 +25,7 @@
 #include "runtime/base/list.h"
 #include "runtime/base/misuse.h"
 #include "runtime/queue/inbox.h"
+#include "runtime/sched/counters.h"
 #include "runtime/timer/wheel.h"
 
 #include <pthread.h>
@@ -68,6 +69,9 @@ struct sennit__worker {
 	_Alignas(64) struct sennit__atomic_u64 begun_published;
 	struct sennit__atomic_u64 ended_published;
 
+	/* the thread inside adds, any thread reads */
+	_Alignas(64) struct sennit__counters counters;
+
 	/* constant once created */
 	_Alignas(64) struct sennit_executor executor;
 	const struct sennit_executor *everywhere; /* the runtime's */
@@ -94,6 +98,7 @@ struct sennit__worker {
 	int shutdown;                  /* what handlers and starts end with: 0, SENNIT_SHUTDOWN */
 	unsigned nested;               /* dispatches and conditions below us on the stack */
 	bool parked;                   /* we announced, and did not retract yet */
+	bool woken;                    /* by others, from the last sleep */
 	bool settling;                 /* messages are being looked at */
 	bool asking;                   /* a completion condition is being called */
 	bool behind;                   /* messages wait, or asking, or shutdown: the long way */
@@ -199,9 +204,10 @@ static inline void sennit__worker_catch_up(struct sennit__worker *worker, const 
 }
 
 /* Units of work begin, or one ends, on this worker. See work.h. */
-static inline void sennit__worker_begin_many(struct sennit__worker *worker, uint64_t units)
+static inline void sennit__worker_begin_taken(struct sennit__worker *worker, uint64_t units)
 {
 	worker->begun += units;
+	SENNIT__TALLY(worker, posts_remote, units);
 }
 
 static inline void sennit__worker_begin(struct sennit__worker *worker)
