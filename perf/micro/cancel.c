@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* cancel.c - cancel_emit: from the emission of a signal to the handler of the read that it cancels,
- * of a socket with nothing to be read. */
+/* cancel.c - cancel_emit: from the emission of a signal to the handler of the wait for a timer that
+ * it cancels. */
 #include "perf/micro/sennit.h"
 
 #include <stdatomic.h>
 
 struct emit {
 	_Alignas(128) struct micro_part part;
-	struct sennit_descriptor end, other;
+	struct sennit_timer timer;
 	struct sennit_op op;
 	struct sennit_cancel_signal signal;
 	pthread_t emitter;
 	uint64_t operations;
-	char byte;
-	_Alignas(128) _Atomic uint64_t armed; /* reads begun; the worker writes */
+	_Alignas(128) _Atomic uint64_t armed; /* waits begun; the worker writes */
 };
 
 static sennit_handler on_emitted;
@@ -23,7 +22,7 @@ static void arm(struct emit *emit)
 	uint64_t armed = atomic_load_explicit(&emit->armed, memory_order_relaxed);
 
 	sennit_op_bind_slot(&emit->op, sennit_cancel_signal_slot(&emit->signal));
-	sennit_async_read_some(&emit->end.stream, &emit->byte, 1, &emit->op, on_emitted);
+	sennit_timer_async_wait(&emit->timer, &emit->op, on_emitted);
 	if (emit->part.run->parameter)
 		atomic_store_explicit(&emit->armed, armed + 1, memory_order_release);
 	else
@@ -35,14 +34,14 @@ static void on_emitted(struct sennit_op *op, int error, size_t bytes)
 	struct emit *emit = op->user;
 
 	(void)bytes;
-	micro_require(error == -ECANCELED, "a read", "it was not cancelled");
+	micro_require(error == -ECANCELED, "a wait", "it was not cancelled");
 	if (--emit->part.operations)
 		arm(emit);
 	else
 		micro_part_done(&emit->part);
 }
 
-/* The other thread: emits as often as a read has begun. */
+/* The other thread: emits as often as a wait has begun. */
 static void *emit_all(void *argument)
 {
 	struct emit *emit = argument;
@@ -59,8 +58,8 @@ static void set_up(struct micro_part *part)
 {
 	struct emit *emit = (struct emit *)(void *)part;
 
-	micro_check(sennit_descriptor_pair(&emit->end, &emit->other, part->executor),
-	            "sennit_descriptor_pair");
+	micro_check(sennit_timer_init(&emit->timer, part->executor), "sennit_timer_init");
+	sennit_timer_expires_after(&emit->timer, 3600U * UINT64_C(1000000000));
 	emit->op.user = emit;
 	emit->operations = part->operations;
 	if (part->run->parameter)
@@ -79,8 +78,7 @@ static void clean_up(struct micro_part *part)
 
 	if (part->run->parameter)
 		pthread_join(emit->emitter, NULL);
-	sennit_close(&emit->end.stream);
-	sennit_close(&emit->other.stream);
+	sennit_timer_close(&emit->timer);
 	micro_part_done(part);
 }
 

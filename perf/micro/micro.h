@@ -89,6 +89,12 @@ static inline uint64_t micro_share(const struct micro_run *run, uint64_t index, 
 	return run->operations / parts + (index < run->operations % parts);
 }
 
+/* The expiry of one of many timers, within `span_ns` after as much: in no order. */
+static inline uint64_t micro_spread(uint64_t index, uint64_t span_ns)
+{
+	return span_ns + index * 7919 % 1000 * (span_ns / 1000);
+}
+
 /* Ends the program with one line where `failed`. */
 static inline void micro_require(bool ok, const char *what, const char *why)
 {

@@ -30,6 +30,8 @@ enum {
 	SIZE = 64,
 	STRANDS = 10000,
 	STROLLERS = 64, /* for each worker */
+	BATCH = 1000,   /* timers that expire together */
+	BATCH_NS = 1000000,
 };
 
 void check(const error_code &error, const char *what)
@@ -450,23 +452,147 @@ void socketpair_echo(micro_run *run)
 	all.finish();
 }
 
+/* --- timers ----------------------------------------------------------------------------------- */
+
+using timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock,
+                               asio::wait_traits<std::chrono::steady_clock>, context_executor>;
+
+/* Arms a timer, cancels it, and again when its handler ran. */
+struct alignas(128) arm_cancel {
+	explicit arm_cancel(asio::io_context &context) : own(context)
+	{
+	}
+
+	void arm()
+	{
+		own.expires_after(std::chrono::hours(2));
+		own.async_wait([this](error_code) {
+			if (--left)
+				arm();
+			else
+				end();
+		});
+		own.cancel();
+	}
+
+	void end()
+	{
+		if (--*running == 0)
+			micro_end(run);
+		earlier.clear();
+	}
+
+	timer own;
+	std::vector<timer> earlier;
+	uint64_t left = 0;
+	std::atomic<uint64_t> *running = nullptr;
+	micro_run *run = nullptr;
+};
+
+void timer_arm_cancel(micro_run *run)
+{
+	workers all(run, false);
+	std::vector<std::unique_ptr<arm_cancel>> parts;
+	std::atomic<uint64_t> running{ 0 };
+
+	for (uint64_t i = 0; i < run->workers; i++) {
+		auto part = std::make_unique<arm_cancel>(all.of(i));
+
+		for (uint64_t k = i; k < run->parameter; k += run->workers) {
+			part->earlier.emplace_back(all.of(i), std::chrono::hours(1) +
+			                                          std::chrono::microseconds(k));
+			part->earlier.back().async_wait([](error_code) {});
+		}
+		part->left = micro_share(run, i, run->workers);
+		part->running = &running;
+		part->run = run;
+		running += part->left != 0;
+		parts.push_back(std::move(part));
+	}
+	micro_begin(run);
+	for (auto &part : parts) {
+		if (part->left)
+			part->arm();
+		else
+			part->earlier.clear();
+	}
+	all.finish();
+}
+
+/* Arms a batch of timers, sleeps until all are due, and again when all handlers ran. */
+struct alignas(128) expire {
+	explicit expire(asio::io_context &context)
+	{
+		for (int i = 0; i < BATCH; i++)
+			timers.emplace_back(context);
+	}
+
+	void arm()
+	{
+		auto now = std::chrono::steady_clock::now();
+		uint64_t begin_ns;
+
+		pending = left < BATCH ? left : uint64_t{ BATCH };
+		left -= pending;
+		for (uint64_t i = 0; i < pending; i++) {
+			timers[i].expires_at(now +
+			                     std::chrono::nanoseconds(micro_spread(i, BATCH_NS)));
+			timers[i].async_wait([this](error_code) {
+				if (--pending == 0 && left)
+					arm();
+			});
+		}
+		begin_ns = micro_now();
+		micro_sleep(3 * BATCH_NS);
+		slept_ns += micro_now() - begin_ns;
+	}
+
+	std::vector<timer> timers;
+	uint64_t left = 0;
+	uint64_t pending = 0;
+	uint64_t slept_ns = 0;
+};
+
+void timer_expire(micro_run *run)
+{
+	workers all(run, false);
+	std::vector<std::unique_ptr<expire>> parts;
+	uint64_t slept_ns = 0;
+
+	for (uint64_t i = 0; i < run->workers; i++) {
+		parts.emplace_back(new expire(all.of(i)));
+		parts.back()->left = micro_share(run, i, run->workers);
+		if (parts.back()->left)
+			asio::post(all.of(i), [part = parts.back().get()] { part->arm(); });
+	}
+	micro_begin(run);
+	all.finish();
+	for (auto &part : parts)
+		slept_ns += part->slept_ns;
+	run->ns -= slept_ns / run->workers;
+}
+
 /* --- cancellation ----------------------------------------------------------------------------- */
 
 /* Waits with a slot of a signal, which this thread or another emits; and again. */
 struct alignas(128) emit {
 	explicit emit(asio::io_context &home, bool elsewhere)
-	    : context(home), end(home), other(home), foreign(elsewhere)
+	    : context(home), wait(home, std::chrono::hours(2)),
+	      earlier(home, std::chrono::hours(1)), foreign(elsewhere)
 	{
-		asio::local::connect_pair(end, other);
+		/* or else each wait would be the first in the queue, and a system call */
+		earlier.async_wait([](error_code) {});
 	}
 
 	void arm()
 	{
-		end.async_wait(stream_socket::wait_read,
-		               asio::bind_cancellation_slot(signal.slot(), [this](error_code) {
-				       if (--left)
-					       arm();
-			       }));
+		wait.async_wait(asio::bind_cancellation_slot(signal.slot(), [this](error_code) {
+			if (--left)
+				arm();
+			else
+				earlier.cancel();
+		}));
 		if (foreign)
 			armed.store(armed.load(std::memory_order_relaxed) + 1,
 			            std::memory_order_release);
@@ -486,7 +612,8 @@ struct alignas(128) emit {
 	}
 
 	asio::io_context &context;
-	stream_socket end, other;
+	timer wait;
+	timer earlier;
 	bool foreign;
 	asio::cancellation_signal signal;
 	uint64_t left = 0;
@@ -511,8 +638,12 @@ void cancel_emit(micro_run *run)
 	run->threads += emitters.size();
 	micro_begin(run);
 	for (uint64_t i = 0; i < run->workers; i++)
-		if (parts[i]->left)
-			asio::post(all.of(i), [part = parts[i].get()] { part->arm(); });
+		asio::post(all.of(i), [part = parts[i].get()] {
+			if (part->left)
+				part->arm();
+			else
+				part->earlier.cancel();
+		});
 	all.finish();
 	for (auto &thread : emitters)
 		thread.join();
@@ -525,6 +656,8 @@ const micro_benchmark table[] = {
 	{ "strand_many", strand_many, 1000000, 0, 0, 1, { 0 } },
 	{ "post_wake", post_wake, 1000, 0, 0, 1, { 0 } },
 	{ "pingpong", pingpong, 20000, 0, 0, 1, { 0 } },
+	{ "timer_arm_cancel", timer_arm_cancel, 500000, 0, 10000000, 3, { 1000, 100000, 1000000 } },
+	{ "timer_expire", timer_expire, 100000, 0, 0, 1, { 0 } },
 	{ "cancel_emit", cancel_emit, 200000, 0, 1, 2, { 0, 1 } },
 	{ "write_gather", write_gather, 20000, 0, 0, 1, { 0 } },
 	{ "socketpair_echo", socketpair_echo, 50000, 0, 0, 1, { 0 } },
