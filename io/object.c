@@ -409,14 +409,34 @@ static void go_abroad(struct sennit_runtime *home, struct sennit_runtime *abroad
 	sennit__work_get(abroad, SENNIT__GUARD);
 }
 
+/* A start whose handler runs inside it where the operation ends at once. */
+static void arrive_and_run(struct sennit__slot *slot, struct sennit_op *op, int types)
+{
+	struct sennit__worker *owner = slot->owner;
+
+	op->task_.flags_ |= SENNIT__OP_STARTING;
+	arrive(slot, op, types);
+	if (op->task_.flags_ & SENNIT__OP_STARTING)
+		op->task_.flags_ &= (unsigned char)~SENNIT__OP_STARTING;
+	else
+		sennit__op_run_inside(owner, op);
+}
+
 /* On the owner. What it catches up with may have come after the stamp; or be a request to what the
  * operation is a step of, for which the caller, who has just looked, will not look again: that was
  * kept by the slot. */
 static void start_here(struct sennit__slot *slot, struct sennit_op *op)
 {
-	sennit__worker_catch_up(slot->owner, "an initiating function");
-	sennit__worker_begin(slot->owner);
-	arrive(slot, op, sennit__op_attach(op, false));
+	struct sennit__worker *owner = slot->owner;
+	int types;
+
+	sennit__worker_catch_up(owner, "an initiating function");
+	sennit__worker_begin(owner);
+	types = sennit__op_attach(op, false);
+	if (SENNIT__UNLIKELY(sennit__op_may_run_inside(owner, op)))
+		arrive_and_run(slot, op, types);
+	else
+		arrive(slot, op, types);
 }
 
 void sennit__object_start(struct sennit_object *object, struct sennit_op *op)

@@ -88,7 +88,7 @@ static void unbind(struct sennit_op *op)
 	op->cancel_slot_ = NULL;
 }
 
-bool sennit__op_detach(struct sennit_op *op)
+static bool detach(struct sennit_op *op)
 {
 	struct sennit_cancel_slot *slot = op->cancel_slot_;
 
@@ -107,6 +107,45 @@ void sennit_op_cancel(struct sennit_op *op, int types)
 		sennit__misuse(call, "called off the owner of the operation's object");
 	sennit__worker_catch_up(slot->owner, call);
 	request(op, types);
+}
+
+/* --- inline completion ------------------------------------------------------------------------ */
+
+void sennit_op_allow_inline(struct sennit_op *op, bool allow)
+{
+	if (op->task_.state_)
+		sennit__misuse("sennit_op_allow_inline", "the operation is in flight");
+	op->options_ &= (unsigned char)~SENNIT__OPTION_INLINE;
+	if (allow)
+		op->options_ |= SENNIT__OPTION_INLINE;
+}
+
+bool sennit__op_let_go(struct sennit_op *op)
+{
+	if (op->task_.flags_ & SENNIT__OP_ATTACHED && !detach(op))
+		return false;
+	if (!(op->task_.flags_ & SENNIT__OP_STARTING))
+		return true;
+	op->task_.flags_ &= (unsigned char)~SENNIT__OP_STARTING;
+	return false;
+}
+
+bool sennit__op_may_run_inside(const struct sennit__worker *worker, const struct sennit_op *op)
+{
+	int does = sennit__op_does(op);
+
+	return op->options_ & SENNIT__OPTION_INLINE && does != SENNIT__WRITE &&
+	       does != SENNIT__CONNECT && worker->nested < SENNIT__NESTED_MAX &&
+	       !worker->settling && !worker->parked && sennit_executor_runs_here(op->target_);
+}
+
+void sennit__op_run_inside(struct sennit__worker *worker, struct sennit_op *op)
+{
+	worker->nested++;
+	op->task_.state_ = SENNIT__OP_CALLERS;
+	op->handler_(op, op->task_.error_, op->bytes_);
+	worker->nested--;
+	sennit__worker_end(worker);
 }
 
 /* --- where the handler runs ------------------------------------------------------------------- */

@@ -64,12 +64,14 @@ enum {
 	SENNIT__OP_ASKED = 0x10,    /* the stream type was asked to end it */
 	SENNIT__OP_WANTS = 0x20,    /* has a condition, to be asked before the first step */
 	SENNIT__OP_ATTACHED = 0x40, /* to a cancellation slot, which the finish lets go */
+	SENNIT__OP_STARTING = 0x80, /* its start goes on, and runs the handler if that ends it */
 };
 
 /* op->options_: what was chosen for its flights; one look tells that nothing was. */
 enum {
 	SENNIT__OPTION_EXECUTOR = 0x01, /* bound_ */
 	SENNIT__OPTION_SLOT = 0x02,     /* cancel_slot_, for the next flight only */
+	SENNIT__OPTION_INLINE = 0x80,   /* the handler may run inside the initiating function */
 };
 
 /* task_.state_: whose the operation is. */
@@ -130,7 +132,14 @@ void sennit__op_pass_on(struct sennit__worker *worker, struct sennit_op *op);
  * it returns the types that were requested already; and let go at the finish: false where the
  * operation is handed over later. */
 int sennit__op_attach(struct sennit_op *op, bool sent);
-bool sennit__op_detach(struct sennit_op *op);
+bool sennit__op_let_go(struct sennit_op *op);
+
+/* Inline completion. Where the handler may run inside the start that goes on, on the owner, that
+ * sets STARTING. A finish that finds it takes it away and leaves the handler to the start, which
+ * calls it when nothing below looks at the operation any more; a start that finds it still there
+ * has not ended the operation, and takes it away itself. */
+bool sennit__op_may_run_inside(const struct sennit__worker *worker, const struct sennit_op *op);
+void sennit__op_run_inside(struct sennit__worker *worker, struct sennit_op *op);
 
 /* The start has arrived at the owner: the types that were requested of it on its way. */
 int sennit__op_ready(struct sennit_op *op);
@@ -153,7 +162,8 @@ static inline void sennit__op_finish(struct sennit__worker *worker, struct senni
 	op->task_.error_ = error;
 	op->task_.function_ = sennit__op_run;
 	op->task_.state_ = SENNIT__OP_FINISHED;
-	if (SENNIT__LIKELY(!(op->task_.flags_ & SENNIT__OP_ATTACHED)) || sennit__op_detach(op))
+	if (SENNIT__LIKELY(!(op->task_.flags_ & (SENNIT__OP_ATTACHED | SENNIT__OP_STARTING))) ||
+	    sennit__op_let_go(op))
 		sennit__op_hand_over(worker, op);
 }
 

@@ -21,8 +21,8 @@ struct sennit__slot;
 
 /**
  * A completion handler. It runs exactly once for every start, on the operation's executor, and is
- * never called from inside the initiating function; on another thread it may already run when that
- * returns.
+ * never called from inside the initiating function (unless sennit_op_allow_inline asked for it); on
+ * another thread it may already run when that returns.
  * @param op the operation that was started; it, its buffers and its executor binding are the
  *        caller's again: it may be started anew, or freed with everything around it.
  * @param error 0, -errno or a SENNIT_ error.
@@ -91,6 +91,20 @@ struct sennit_op {
  * @thread any that holds the operation; not while it is in flight. Since 0.1.0.
  */
 void sennit_op_bind_executor(struct sennit_op *op, struct sennit_executor *executor);
+
+/**
+ * Has the operation's handlers run inside the initiating function where that can end the operation
+ * at once, from the next start on and until told otherwise. So it is for a read, an accept or a
+ * wait that is started on the owner of its object, on the executor that the handler is to run on,
+ * with fewer than 16 such handlers and dispatched functions nested there; in all other cases, and
+ * always for a write or a connect, the handler is run later, as without.
+ *
+ * Such a handler is run before others that were queued earlier, and before the initiating function
+ * returns: what that function's caller does with the operation afterwards it does too late.
+ * @thread any that holds the operation; not while it is in flight: that is misuse. Neither blocks
+ *         nor allocates. Since 0.1.0. (Asio: a bound immediate executor.)
+ */
+void sennit_op_allow_inline(struct sennit_op *op, bool allow);
 
 #ifdef __cplusplus
 }

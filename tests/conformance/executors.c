@@ -147,6 +147,179 @@ SCENARIO(A6_and_where_the_object_was_never_opened)
 	finish(stage, &flight, 1);
 }
 
+/* --- C150, S19: inline completion on request -------------------------------------------------- */
+
+/* A read that may complete inline, started on the stage's kind of thread by a posted function. */
+struct inline_read {
+	struct sennit_descriptor descriptor;
+	struct sennit_op op;
+	enum thread_kind kind;
+	bool write;       /* instead */
+	bool returned;    /* the initiating function has */
+	bool ran_inside;
+	int error;
+	size_t bytes;
+	unsigned calls;
+	char data[8];
+	struct latch done;
+};
+
+static void on_inline(struct sennit_op *op, int error, size_t bytes)
+{
+	struct inline_read *r = CONTAINER_OF(op, struct inline_read, op);
+
+	r->ran_inside = !r->returned;
+	r->error = error;
+	r->bytes = bytes;
+	r->calls++;
+	latch_down(&r->done);
+}
+
+static void start_inline(void *argument)
+{
+	struct inline_read *r = argument;
+
+	sennit_op_allow_inline(&r->op, true);
+	if (r->write)
+		sennit_async_write(&r->descriptor.stream, "12345678", 8, &r->op, on_inline);
+	else
+		sennit_async_read(&r->descriptor.stream, r->data, 8, &r->op, on_inline);
+	if (r->kind == THREAD_OWNER) /* elsewhere the handler may run meanwhile */
+		r->returned = true;
+}
+
+/* Prepares a read of an object opened with `with`; returns the other end. */
+static int prepare_inline(struct stage *stage, struct inline_read *r, struct sennit_executor *with)
+{
+	struct stage opened_with = *stage;
+	int fds[2];
+
+	*r = (struct inline_read){ .kind = stage->kind, .done = LATCH(1) };
+	raw_local_pair(SOCK_STREAM, fds);
+	opened_with.owner = with;
+	adopt(&opened_with, &r->descriptor, fds[0]);
+	r->returned = stage->kind != THREAD_OWNER;
+	return fds[1];
+}
+
+/* Starts it, waits for the handler and closes. */
+static void finish_inline(struct stage *stage, struct inline_read *r, int error, size_t bytes)
+{
+	latch_wait(&r->done);
+	owner_turn(stage);
+	assert_int_equal(r->calls, 1);
+	assert_int_equal(r->error, error);
+	assert_int_equal(r->bytes, bytes);
+	sennit_close(&r->descriptor.stream);
+}
+
+SCENARIO(C150_a_read_that_can_complete_at_once_does_so_inside_on_the_owner_alone)
+{
+	struct inline_read r;
+	int fd = prepare_inline(stage, &r, stage->owner);
+
+	raw_write(fd, "12345678", 8);
+	call_on_kind(stage, start_inline, &r);
+	finish_inline(stage, &r, 0, 8);
+	assert_int_equal(r.ran_inside, stage->kind == THREAD_OWNER);
+	raw_close(fd);
+}
+
+SCENARIO(C150_a_read_that_has_to_wait_completes_later)
+{
+	struct inline_read r;
+	int fd = prepare_inline(stage, &r, stage->owner);
+
+	raw_write(fd, "1234", 4);
+	call_on_kind(stage, start_inline, &r);
+	raw_write(fd, "5678", 4);
+	finish_inline(stage, &r, 0, 8);
+	assert_false(r.ran_inside);
+	raw_close(fd);
+}
+
+SCENARIO(S19_a_write_never_completes_inside)
+{
+	struct inline_read r;
+	int fd = prepare_inline(stage, &r, stage->owner);
+
+	r.write = true;
+	call_on_kind(stage, start_inline, &r);
+	finish_inline(stage, &r, 0, 8);
+	assert_false(r.ran_inside);
+	raw_close(fd);
+}
+
+SCENARIO(A5_a_closed_object_refuses_inside)
+{
+	struct inline_read r;
+	int fd = prepare_inline(stage, &r, stage->owner);
+
+	sennit_close(&r.descriptor.stream);
+	call_on_kind(stage, start_inline, &r);
+	finish_inline(stage, &r, -EBADF, 0);
+	assert_int_equal(r.ran_inside, stage->kind == THREAD_OWNER);
+	raw_close(fd);
+}
+
+/* Inside the strand it runs at once; the owner outside the strand is another place. */
+SCENARIO(S19_inside_a_strand_its_object_s_reads_complete_inside)
+{
+	struct sennit_strand strand;
+	struct inline_read r;
+	int fd;
+
+	if (stage->kind != THREAD_OWNER)
+		return;
+	sennit_strand_init(&strand, stage->owner);
+	fd = prepare_inline(stage, &r, sennit_strand_executor(&strand));
+	raw_write(fd, "12345678", 8);
+	call_on(sennit_strand_executor(&strand), start_inline, &r);
+	finish_inline(stage, &r, 0, 8);
+	assert_true(r.ran_inside);
+	raw_close(fd);
+
+	fd = prepare_inline(stage, &r, sennit_strand_executor(&strand));
+	raw_write(fd, "12345678", 8);
+	call_on_kind(stage, start_inline, &r);
+	finish_inline(stage, &r, 0, 8);
+	assert_false(r.ran_inside);
+	raw_close(fd);
+	sennit_runtime_join(stage->runtime);
+	sennit_strand_fini(&strand);
+}
+
+/* A signal is let go before the handler runs inside; one that was emitted ends it there. */
+struct inline_signal {
+	struct inline_read read;
+	struct sennit_cancel_signal signal;
+};
+
+static void start_with_slot(void *argument)
+{
+	struct inline_signal *s = argument;
+
+	sennit_op_bind_slot(&s->read.op, sennit_cancel_signal_slot(&s->signal));
+	start_inline(&s->read);
+	sennit_cancel_signal_emit(&s->signal, SENNIT_CANCEL_ALL);
+}
+
+SCENARIO(S5_an_emit_after_it_completed_inside_does_nothing)
+{
+	struct inline_signal s = { .read.calls = 0 };
+	int fd = prepare_inline(stage, &s.read, stage->owner);
+
+	raw_write(fd, "12345678", 8);
+	if (stage->kind == THREAD_OWNER) {
+		call_on_kind(stage, start_with_slot, &s);
+		finish_inline(stage, &s.read, 0, 8);
+		assert_true(s.read.ran_inside);
+	} else {
+		sennit_close(&s.read.descriptor.stream);
+	}
+	raw_close(fd);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -156,6 +329,12 @@ int main(void)
 		TEST(A6_a_handler_bound_to_the_inline_executor_runs_on_the_owner),
 		TEST(A6_also_where_the_object_was_opened_with_a_strand),
 		TEST(A6_and_where_the_object_was_never_opened),
+		TEST(C150_a_read_that_can_complete_at_once_does_so_inside_on_the_owner_alone),
+		TEST(C150_a_read_that_has_to_wait_completes_later),
+		TEST(S19_a_write_never_completes_inside),
+		TEST(A5_a_closed_object_refuses_inside),
+		TEST(S19_inside_a_strand_its_object_s_reads_complete_inside),
+		TEST(S5_an_emit_after_it_completed_inside_does_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
