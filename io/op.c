@@ -75,10 +75,13 @@ int sennit__op_attach(struct sennit_op *op, bool sent)
 
 int sennit__op_ready(struct sennit_op *op)
 {
+	int types = op->requested_;
+
+	op->requested_ = 0;
 	op->task_.state_ = SENNIT__OP_RECEIVED;
-	if (!(op->task_.flags_ & SENNIT__OP_ATTACHED))
-		return SENNIT_CANCEL_NONE;
-	return heeded(op, sennit__cancel_ready(op->cancel_slot_));
+	if (op->task_.flags_ & SENNIT__OP_ATTACHED)
+		types |= sennit__cancel_ready(op->cancel_slot_);
+	return heeded(op, types);
 }
 
 /* What was chosen for one flight does not stay for the next. */
@@ -99,14 +102,25 @@ static bool detach(struct sennit_op *op)
 void sennit_op_cancel(struct sennit_op *op, int types)
 {
 	const char *call = "sennit_op_cancel";
-	struct sennit__slot *slot = op->slot_;
+	struct sennit__worker *owner;
 
-	if (!op->task_.state_ || !slot)
+	if (!op)
+		sennit__misuse(call, "the operation is NULL");
+	if (!op->task_.state_ || !op->slot_)
 		return;
-	if (sennit__current != slot->owner)
+	owner = op->slot_->owner;
+	if (sennit__current != owner)
 		sennit__misuse(call, "called off the owner of the operation's object");
-	sennit__worker_catch_up(slot->owner, call);
-	request(op, types);
+	if (owner->asking)
+		sennit__misuse(call, "called from inside a completion condition");
+	/* what is caught up with may end the operation: its handler may then run elsewhere, and
+	 * free it, before this returns */
+	if (op->task_.state_ == SENNIT__OP_SENT) {
+		op->requested_ |= (unsigned char)(types & SENNIT_CANCEL_ALL);
+		sennit__worker_catch_up(owner, call);
+	} else {
+		request(op, types);
+	}
 }
 
 /* --- inline completion ------------------------------------------------------------------------ */

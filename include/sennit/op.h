@@ -82,7 +82,8 @@ struct sennit_op {
 	struct sennit__timer_node timer_;
 	uint32_t started_ms_;
 	unsigned char options_;
-	unsigned char reserved_[3];
+	unsigned char requested_;
+	unsigned char reserved_[2];
 };
 
 /**

@@ -112,6 +112,8 @@ static void emit(struct sennit_cancel_slot *slot, uint64_t asked, bool keep)
 
 void sennit_cancel_signal_emit(struct sennit_cancel_signal *signal, int types)
 {
+	if (SENNIT__UNLIKELY(!signal))
+		sennit__misuse("sennit_cancel_signal_emit", "the signal is NULL");
 	emit(&signal->slot_, (uint64_t)(unsigned)types & TYPES, false);
 }
 

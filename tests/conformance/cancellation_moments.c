@@ -226,6 +226,68 @@ static void S14_asked_before_the_owner_has_the_start_it_does_nothing_at_all(void
 	end_runtime(runtime);
 }
 
+struct on_its_way {
+	struct sennit_descriptor descriptor;
+	struct flight flight;
+	struct latch inside;
+	struct latch started;
+	char data[5];
+	int types;
+};
+
+static void cancel_on_its_way(void *argument)
+{
+	struct on_its_way *way = argument;
+
+	latch_down(&way->inside);
+	latch_wait(&way->started);
+	sennit_op_cancel(&way->flight.op, SENNIT_CANCEL_NONE);
+	sennit_op_cancel(&way->flight.op, way->types);
+}
+
+static void *start_elsewhere(void *argument)
+{
+	struct on_its_way *way = argument;
+
+	latch_wait(&way->inside);
+	sennit_async_read(&way->descriptor.stream, way->data, 5, &way->flight.op, on_result);
+	latch_down(&way->started);
+	return NULL;
+}
+
+static void the_owner_may_cancel_an_operation_whose_start_is_on_its_way(void **state)
+{
+	struct sennit_runtime *runtime = started_runtime(1);
+	struct stage stage = { .runtime = runtime, .owner = sennit_runtime_worker(runtime, 0) };
+
+	(void)state;
+	for (int total = 0; total < 2; total++) {
+		struct on_its_way way = { .inside = LATCH(1), .started = LATCH(1) };
+		int peer = open_local(&stage, &way.descriptor);
+		pthread_t thread;
+
+		way.types = total ? SENNIT_CANCEL_TOTAL : SENNIT_CANCEL_PARTIAL;
+		expect_result(&way.flight.op, &way.flight.result, stage.owner);
+		thread = spawn(start_elsewhere, &way);
+		call_on_owner(&stage, cancel_on_its_way, &way);
+		join(thread);
+		raw_write(peer, "hello", 5);
+		if (total) /* which a whole read ignores */
+			EXPECT(&way.flight, 0, 5);
+		else
+			EXPECT(&way.flight, -ECANCELED, 0);
+		/* It is forgotten with its flight. */
+		expect_result(&way.flight.op, &way.flight.result, stage.owner);
+		sennit_async_read(&way.descriptor.stream, way.data, 5, &way.flight.op, on_result);
+		if (total)
+			raw_write(peer, "again", 5);
+		EXPECT(&way.flight, 0, 5);
+		sennit_close(&way.descriptor.stream);
+		raw_close(peer);
+	}
+	end_runtime(runtime);
+}
+
 /* S4, and what cannot be given is not given, wherever the request was waiting. */
 SCENARIO(what_was_asked_for_on_the_way_counts_for_what_the_operation_can_give)
 {
@@ -407,6 +469,7 @@ int main(void)
 		TEST(S15_a_result_that_was_decided_stands_whoever_asks_before_its_handler_ran),
 		TEST(C118_asked_where_it_was_started_a_handler_runs_after_those_that_were_due),
 		TEST(S14_asked_before_the_owner_has_the_start_it_does_nothing_at_all),
+		TEST(the_owner_may_cancel_an_operation_whose_start_is_on_its_way),
 		TEST(what_was_asked_for_on_the_way_counts_for_what_the_operation_can_give),
 		TEST(a_cancelled_read_takes_nothing_from_those_before_and_behind_it),
 		TEST(C099_what_is_reported_as_written_is_what_the_peer_can_read),

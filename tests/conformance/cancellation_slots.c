@@ -359,6 +359,112 @@ SCENARIO(an_operation_that_is_bound_to_another_runtime_is_cancelled_and_handled_
 	}
 }
 
+/* An operation that is bound to the other worker, whose handler frees it. */
+struct leaving {
+	struct sennit_op op;
+	struct latch *gone;
+};
+
+static void on_left(struct sennit_op *op, int error, size_t bytes)
+{
+	struct leaving *leaving = op->user;
+	struct latch *gone = leaving->gone;
+
+	RECORD(error == -ECANCELED && bytes == 0);
+	memset(leaving, 0xff, sizeof *leaving);
+	free(leaving);
+	latch_down(gone);
+}
+
+/* A stream type that is slow to hear: until that handler has run. */
+struct slow {
+	struct sennit_stream stream;
+	struct sennit_descriptor descriptor;
+	struct sennit_cancel_signal signals[2];
+	struct flight flight;
+	struct leaving *leaving;
+	struct latch gone;
+	struct latch inside;
+	struct latch asked;
+	char data[2];
+};
+
+static void serve_never(void *self, struct sennit_op *op)
+{
+	(void)self;
+	(void)op;
+}
+
+static void end_slowly(void *self, struct sennit_op *op, int types, int error)
+{
+	struct slow *slow = self;
+
+	(void)types;
+	latch_wait(&slow->gone);
+	sennit_op_complete(op, error);
+}
+
+static void start_leaving(void *argument)
+{
+	struct slow *slow = argument;
+
+	slow->leaving->op.user = slow->leaving;
+	sennit_op_bind_slot(&slow->leaving->op, &slow->signals[0].slot_);
+	sennit_async_read_some(&slow->descriptor.stream, slow->data, 1, &slow->leaving->op,
+	                       on_left);
+}
+
+/* With both requests in the owner's inbox, the other one's after its own. */
+static void cancel_while_it_leaves(void *argument)
+{
+	struct slow *slow = argument;
+
+	latch_down(&slow->inside);
+	latch_wait(&slow->asked);
+	sennit_op_cancel(&slow->leaving->op, SENNIT_CANCEL_ALL);
+}
+
+static void *emit_both(void *argument)
+{
+	struct slow *slow = argument;
+
+	latch_wait(&slow->inside);
+	sennit_cancel_signal_emit(&slow->signals[0], SENNIT_CANCEL_ALL);
+	sennit_cancel_signal_emit(&slow->signals[1], SENNIT_CANCEL_ALL);
+	latch_down(&slow->asked);
+	return NULL;
+}
+
+/* Who cancels an operation on its owner does not let what was sent before free it meanwhile. */
+static void cancel_of_an_operation_that_may_leave_touches_it_only_before(void **state)
+{
+	static const struct sennit_stream_type type = { .read = serve_never, .cancel = end_slowly };
+	struct sennit_runtime *runtime = started_runtime(2);
+	struct stage stage = { runtime, sennit_runtime_worker(runtime, 0),
+		               sennit_runtime_worker(runtime, 1), THREAD_OWNER };
+	struct slow slow = { .gone = LATCH(1), .inside = LATCH(1), .asked = LATCH(1) };
+	int peer = open_local(&stage, &slow.descriptor);
+	pthread_t thread;
+
+	(void)state;
+	slow.leaving = zeroed(sizeof *slow.leaving);
+	slow.leaving->gone = &slow.gone;
+	sennit_op_bind_executor(&slow.leaving->op, stage.other);
+	assert_int_equal(sennit_stream_open(&slow.stream, stage.owner, &type, &slow), 0);
+	START(&stage, { READ_SOME, &slow.stream, .data = slow.data + 1, .size = 1,
+	                .flight = &slow.flight, .slot = &slow.signals[1].slot_ });
+	call_on_owner(&stage, start_leaving, &slow);
+	thread = spawn(emit_both, &slow);
+	call_on_owner(&stage, cancel_while_it_leaves, &slow);
+	join(thread);
+	EXPECT(&slow.flight, -ECANCELED, 0);
+	latch_wait(&slow.gone);
+	sennit_close(&slow.stream);
+	sennit_close(&slow.descriptor.stream);
+	raw_close(peer);
+	end_runtime(runtime);
+}
+
 /* --- destroy ---------------------------------------------------------------------------------- */
 
 static void what_is_pending_when_its_runtime_is_destroyed_lets_its_slot_go(void **state)
@@ -597,6 +703,45 @@ static void cancelling_off_the_owner(void *argument)
 	sennit_op_cancel(&wrong.flights[0].op, SENNIT_CANCEL_ALL);
 }
 
+static void emitting_nothing(void *argument)
+{
+	(void)argument;
+	sennit_cancel_signal_emit(NULL, SENNIT_CANCEL_ALL);
+}
+
+static void cancelling_nothing(void *argument)
+{
+	(void)argument;
+	sennit_op_cancel(NULL, SENNIT_CANCEL_ALL);
+}
+
+static struct wrong *asked;
+static bool by_signal;
+
+static size_t cancel_what_asks(struct sennit_op *op, int error, size_t bytes)
+{
+	(void)error;
+	(void)bytes;
+	if (by_signal)
+		sennit_cancel_signal_emit(&asked->signal, SENNIT_CANCEL_ALL);
+	else
+		sennit_op_cancel(op, SENNIT_CANCEL_ALL);
+	return 1;
+}
+
+static void cancelling_in_a_condition(void *argument)
+{
+	struct wrong wrong;
+
+	asked = &wrong;
+	by_signal = argument != NULL;
+	begin_wrong(&wrong, true);
+	sennit_op_bind_slot(&wrong.flights[1].op, NULL);
+	sennit_async_write_while(&wrong.descriptor.stream, wrong.data, 5, cancel_what_asks,
+	                         &wrong.flights[1].op, on_result);
+	sennit_runtime_run_one(wrong.stage.runtime);
+}
+
 /* S6, B13. */
 static void what_is_misuse_of_slots_says_so(void **state)
 {
@@ -605,6 +750,10 @@ static void what_is_misuse_of_slots_says_so(void **state)
 	assert_misuse(binding_in_flight, NULL, "in flight");
 	assert_misuse(unbinding_in_flight, NULL, "in flight");
 	assert_misuse(cancelling_off_the_owner, NULL, "off the owner");
+	assert_misuse(emitting_nothing, NULL, "the signal is NULL");
+	assert_misuse(cancelling_nothing, NULL, "the operation is NULL");
+	assert_misuse(cancelling_in_a_condition, NULL, "inside a completion condition");
+	assert_misuse(cancelling_in_a_condition, &by_signal, "inside a completion condition");
 }
 
 int main(void)
@@ -619,6 +768,7 @@ int main(void)
 		TEST(S5_a_request_after_the_object_and_its_runtime_are_gone_does_nothing),
 		TEST(an_operation_that_is_bound_to_another_worker_is_cancelled_and_handled_there),
 		TEST(an_operation_that_is_bound_to_another_runtime_is_cancelled_and_handled_there),
+		TEST(cancel_of_an_operation_that_may_leave_touches_it_only_before),
 		TEST(what_is_pending_when_its_runtime_is_destroyed_lets_its_slot_go),
 		TEST(a_request_that_destroy_finds_on_its_way_is_handled_or_overtaken_once),
 		TEST(requests_go_on_while_the_runtime_is_destroyed),
