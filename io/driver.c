@@ -142,7 +142,10 @@ static void io_expire(struct sennit__worker *worker, unsigned most)
 						offsetof(struct sennit_op, timer_));
 
 		SENNIT__TALLY(worker, timers, 1);
-		sennit__object_done_in(op->slot_, SENNIT__READS, op, 0);
+		if (sennit__op_does(op) == SENNIT__TIMER_WAIT && !sennit__op_has_deadline(op))
+			sennit__object_done_in(op->slot_, SENNIT__READS, op, 0);
+		else
+			sennit__op_time_out(op);
 	}
 }
 

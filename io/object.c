@@ -324,6 +324,8 @@ static inline void admit(struct sennit__slot *slot, struct sennit_op *op)
 		admit_wait(slot, op);
 		return;
 	}
+	if (SENNIT__UNLIKELY(sennit__op_has_deadline(op)))
+		sennit__op_arm(op);
 	sennit__op_append(&slot->queue[queue], op);
 	if (SENNIT__UNLIKELY(slot->type != NULL)) {
 		if (queue == SENNIT__WAITS)

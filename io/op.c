@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sennit/stream_implement.h>
+#include <sennit/timer.h>
 
 _Static_assert(sizeof(struct sennit_op) <= 160, "the size that users embed");
 _Static_assert(offsetof(struct sennit_op, task_) == 0, "an operation begins with a task");
@@ -66,9 +67,10 @@ static const struct sennit__cancel_target of_op = {
 
 int sennit__op_attach(struct sennit_op *op, bool sent)
 {
+	if (op->options_ & SENNIT__OPTIONS_ONCE)
+		op->task_.flags_ |= SENNIT__OP_ATTACHED;
 	if (!(op->options_ & SENNIT__OPTION_SLOT))
 		return SENNIT_CANCEL_NONE;
-	op->task_.flags_ |= SENNIT__OP_ATTACHED;
 	return heeded(op, sennit__cancel_attach(op->cancel_slot_, op->slot_->owner, &of_op, op,
 						!sent, "an initiating function"));
 }
@@ -79,7 +81,7 @@ int sennit__op_ready(struct sennit_op *op)
 
 	op->requested_ = 0;
 	op->task_.state_ = SENNIT__OP_RECEIVED;
-	if (op->task_.flags_ & SENNIT__OP_ATTACHED)
+	if (op->options_ & SENNIT__OPTION_SLOT)
 		types |= sennit__cancel_ready(op->cancel_slot_);
 	return heeded(op, types);
 }
@@ -87,15 +89,20 @@ int sennit__op_ready(struct sennit_op *op)
 /* What was chosen for one flight does not stay for the next. */
 static void unbind(struct sennit_op *op)
 {
-	op->options_ &= (unsigned char)~SENNIT__OPTION_SLOT;
+	op->options_ &= (unsigned char)~SENNIT__OPTIONS_ONCE;
 	op->cancel_slot_ = NULL;
+	op->expires_with_ = 0;
 }
 
 static bool detach(struct sennit_op *op)
 {
 	struct sennit_cancel_slot *slot = op->cancel_slot_;
 
+	if (sennit__wheel_holds(&op->timer_))
+		sennit__wheel_disarm(&op->slot_->owner->wheel, &op->timer_);
 	unbind(op);
+	if (!slot)
+		return true;
 	return sennit__cancel_detach(slot) || !sennit__cancel_hold(slot);
 }
 
@@ -149,7 +156,8 @@ bool sennit__op_may_run_inside(const struct sennit__worker *worker, const struct
 	int does = sennit__op_does(op);
 
 	return op->options_ & SENNIT__OPTION_INLINE && does != SENNIT__WRITE &&
-	       does != SENNIT__CONNECT && worker->nested < SENNIT__NESTED_MAX &&
+	       does != SENNIT__CONNECT && does != SENNIT__TIMER_WAIT &&
+	       worker->nested < SENNIT__NESTED_MAX &&
 	       !worker->settling && !worker->parked && sennit_executor_runs_here(op->target_);
 }
 
@@ -175,6 +183,60 @@ void sennit__op_aim(struct sennit_op *op, struct sennit_executor *own)
 		sennit__misuse("an initiating function", "the executor is not one of a runtime");
 	sennit__fork_check(target->runtime_, "an initiating function");
 	op->target_ = target;
+}
+
+/* --- deadlines -------------------------------------------------------------------------------- */
+
+static void choose_deadline(struct sennit_op *op, int option, uint64_t time_ns, const char *call)
+{
+	const unsigned char both = SENNIT__OPTION_AFTER | SENNIT__OPTION_AT;
+
+	if (op->task_.state_)
+		sennit__misuse(call, "the operation is in flight");
+	op->options_ &= (unsigned char)~both;
+	if (time_ns == SENNIT__NEVER)
+		return;
+	op->options_ |= (unsigned char)option;
+	op->timer_.deadline_ns_ = time_ns;
+}
+
+void sennit_op_expires_after(struct sennit_op *op, uint64_t delay_ns)
+{
+	choose_deadline(op, SENNIT__OPTION_AFTER, delay_ns, "sennit_op_expires_after");
+}
+
+void sennit_op_expires_at(struct sennit_op *op, uint64_t expiry_ns)
+{
+	choose_deadline(op, SENNIT__OPTION_AT, expiry_ns, "sennit_op_expires_at");
+}
+
+void sennit_op_expires_with(struct sennit_op *op, int types)
+{
+	const char *call = "sennit_op_expires_with";
+
+	if (op->task_.state_)
+		sennit__misuse(call, "the operation is in flight");
+	if (!(types & SENNIT_CANCEL_ALL))
+		sennit__misuse(call, "`types` is not a combination of enum sennit_cancel_type");
+	op->expires_with_ = types & SENNIT_CANCEL_ALL;
+}
+
+void sennit__op_arm(struct sennit_op *op)
+{
+	struct sennit__wheel *wheel = &op->slot_->owner->wheel;
+
+	if (op->options_ & SENNIT__OPTION_AFTER)
+		sennit__wheel_arm_after(wheel, &op->timer_, op->timer_.deadline_ns_);
+	else
+		sennit__wheel_arm(wheel, &op->timer_, op->timer_.deadline_ns_);
+}
+
+void sennit__op_time_out(struct sennit_op *op)
+{
+	int types = heeded(op, op->expires_with_ ? op->expires_with_ : SENNIT_CANCEL_TERMINAL);
+
+	if (types)
+		sennit__object_end(op->slot_, op, types, -ETIMEDOUT);
 }
 
 /* --- finish ----------------------------------------------------------------------------------- */
@@ -219,6 +281,7 @@ void sennit__op_pass_on(struct sennit__worker *worker, struct sennit_op *op)
 
 void sennit__op_refuse(struct sennit_op *op, int error)
 {
+	unbind(op);
 	op->task_.error_ = error;
 	op->task_.function_ = sennit__op_run;
 	op->task_.state_ = SENNIT__OP_FINISHED;

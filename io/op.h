@@ -11,11 +11,12 @@
  * cancel and close do. The finish unbinds the slot first, and holds the result back while a request
  * is on its way.
  *
+ * Deadlines: the owner arms timer_ in its wheel when it receives the start, and the finish disarms
+ * it. What the wheel finds due ends as if it were cancelled, with -ETIMEDOUT; for a wait of a timer
+ * (timer.h) timer_ stands for the earlier of its deadline and the expiry.
+ *
  * What comes later, and how it will use what is here:
  *
- *   Deadlines. timer_ is the wheel's, as it is for waits of timers (timer.h). The driver's expire
- *     gets the operations that are due and ends them by sennit__object_end(slot, op, types,
- *     -ETIMEDOUT).
  *   Strands. An executor kind; a finished operation bound to one is handed over by sennit__submit,
  *     as it is now to another worker. Nothing here knows.
  *   Stealing. sennit__submit puts posts to the runtime's executor on worker->shared, which becomes
@@ -63,7 +64,7 @@ enum {
 	SENNIT__OP_SERVED = 0x08,   /* handed to the stream type, or connect was called */
 	SENNIT__OP_ASKED = 0x10,    /* the stream type was asked to end it */
 	SENNIT__OP_WANTS = 0x20,    /* has a condition, to be asked before the first step */
-	SENNIT__OP_ATTACHED = 0x40, /* to a cancellation slot, which the finish lets go */
+	SENNIT__OP_ATTACHED = 0x40, /* has something that the finish lets go */
 	SENNIT__OP_STARTING = 0x80, /* its start goes on, and runs the handler if that ends it */
 };
 
@@ -71,7 +72,10 @@ enum {
 enum {
 	SENNIT__OPTION_EXECUTOR = 0x01, /* bound_ */
 	SENNIT__OPTION_SLOT = 0x02,     /* cancel_slot_, for the next flight only */
+	SENNIT__OPTION_AFTER = 0x04,    /* timer_.deadline_ns_ is a delay; likewise */
+	SENNIT__OPTION_AT = 0x08,       /* timer_.deadline_ns_ is a time; likewise */
 	SENNIT__OPTION_INLINE = 0x80,   /* the handler may run inside the initiating function */
+	SENNIT__OPTIONS_ONCE = 0x0e,    /* for the next flight only: the finish lets go of them */
 };
 
 /* task_.state_: whose the operation is. */
@@ -143,6 +147,17 @@ void sennit__op_run_inside(struct sennit__worker *worker, struct sennit_op *op);
 
 /* The start has arrived at the owner: the types that were requested of it on its way. */
 int sennit__op_ready(struct sennit_op *op);
+
+/* On the owner, before the operation is queued: its deadline, if it has one, counts. */
+void sennit__op_arm(struct sennit_op *op);
+
+/* On the owner: the deadline has come. */
+void sennit__op_time_out(struct sennit_op *op);
+
+static inline bool sennit__op_has_deadline(const struct sennit_op *op)
+{
+	return op->options_ & (SENNIT__OPTION_AFTER | SENNIT__OPTION_AT);
+}
 
 /* Hands a finished operation over to its executor. */
 static inline void sennit__op_hand_over(struct sennit__worker *worker, struct sennit_op *op)

@@ -131,17 +131,36 @@ void sennit__timer_apply(struct sennit__slot *slot, bool arrived)
 		take_ones(timer_of(slot));
 }
 
+/* A wait with a deadline: where the expiry is not later, that is forgotten. */
+static void choose_earlier(struct sennit__timer_slot *timer, struct sennit_op *op)
+{
+	uint64_t deadline_ns = op->timer_.deadline_ns_;
+
+	fix_expiry(timer);
+	if (op->options_ & SENNIT__OPTION_AFTER)
+		deadline_ns = sennit__clock_add(sennit__clock_now(), deadline_ns);
+	op->options_ &= (unsigned char)~(SENNIT__OPTION_AFTER | SENNIT__OPTION_AT);
+	if (deadline_ns >= timer->expiry.deadline_ns_)
+		return;
+	op->options_ |= SENNIT__OPTION_AT;
+	op->timer_.deadline_ns_ = deadline_ns;
+}
+
 void sennit__timer_admit(struct sennit__slot *slot, struct sennit_op *op)
 {
 	struct sennit__timer_slot *timer = timer_of(slot);
 	struct sennit__worker *worker = slot->owner;
 
+	if (SENNIT__UNLIKELY(sennit__op_has_deadline(op)))
+		choose_earlier(timer, op);
 	op->count_ = timer->changes;
 	sennit__op_append(&slot->queue[SENNIT__READS], op);
 	if (sennit__wheel_holds(&timer->expiry))
 		sennit__wheel_arm_after(&worker->wheel, &op->timer_, timer->expiry.deadline_ns_);
 	else if (timer->expiry.deadline_ns_ <= worker->now_ns)
 		complete_waits(timer);
+	else if (SENNIT__UNLIKELY(sennit__op_has_deadline(op)))
+		sennit__op_arm(op);
 	else
 		sennit__wheel_arm(&worker->wheel, &op->timer_, timer->expiry.deadline_ns_);
 }

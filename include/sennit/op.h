@@ -83,7 +83,8 @@ struct sennit_op {
 	uint32_t started_ms_;
 	unsigned char options_;
 	unsigned char requested_;
-	unsigned char reserved_[2];
+	unsigned char expires_with_;
+	unsigned char reserved_;
 };
 
 /**

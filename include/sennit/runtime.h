@@ -150,6 +150,34 @@ int64_t sennit_runtime_run(struct sennit_runtime *runtime);
 int64_t sennit_runtime_run_one(struct sennit_runtime *runtime);
 
 /**
+ * As sennit_runtime_run, but returns once the time has come, after at most one more turn of what is
+ * ready; the runtime is not stopped by that.
+ * @param deadline_ns of CLOCK_MONOTONIC, as sennit_now.
+ * @return the number of handlers run, or -EBUSY.
+ * @thread any. Blocks. Since 0.1.0. (Asio: `run_until`.)
+ */
+int64_t sennit_runtime_run_until(struct sennit_runtime *runtime, uint64_t deadline_ns);
+
+/**
+ * As sennit_runtime_run_until, so many nanoseconds from now.
+ * @thread any. Blocks. Since 0.1.0. (Asio: `run_for`.)
+ */
+int64_t sennit_runtime_run_for(struct sennit_runtime *runtime, uint64_t duration_ns);
+
+/**
+ * As sennit_runtime_run_until, but returns after the first handler.
+ * @return 1, 0 (the time has come, or as sennit_runtime_run_one), or -EBUSY.
+ * @thread any. Blocks. Since 0.1.0. (Asio: `run_one_until`.)
+ */
+int64_t sennit_runtime_run_one_until(struct sennit_runtime *runtime, uint64_t deadline_ns);
+
+/**
+ * As sennit_runtime_run_one_until, so many nanoseconds from now.
+ * @thread any. Blocks. Since 0.1.0. (Asio: `run_one_for`.)
+ */
+int64_t sennit_runtime_run_one_for(struct sennit_runtime *runtime, uint64_t duration_ns);
+
+/**
  * Runs the handlers that are ready and returns without blocking.
  * @return the number of handlers run, or -EBUSY.
  * @thread any. Since 0.1.0.

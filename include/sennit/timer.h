@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * Timers: an expiry, and any number of waits for it. Times are nanoseconds of CLOCK_MONOTONIC.
+ * Timers: an expiry, and any number of waits for it. Deadlines of operations. Times are nanoseconds
+ * of CLOCK_MONOTONIC.
  *
  * A timer is never early. It is at most a millisecond late, and what its worker needs to get to it:
  * the handlers of a turn, and a turn for each 256 timers that are due before it.
@@ -108,6 +109,37 @@ int sennit_timer_cancel_one(struct sennit_timer *timer);
  * @thread any. Neither blocks nor allocates. Since 0.1.0.
  */
 void sennit_timer_close(struct sennit_timer *timer);
+
+/* --- deadlines of operations ------------------------------------------------------------------ */
+
+/**
+ * Has the next flight of an operation, of whatever object, end with -ETIMEDOUT once it has lasted
+ * so long: with the bytes that were transferred by then, as if it had been cancelled. What has
+ * completed is past it, and so is a transfer that the system has made. Any earlier choice of a
+ * deadline for that flight is forgotten.
+ * @param delay_ns counted from the end of the turn in which the owner gets the start; SENNIT_NEVER:
+ *        no deadline.
+ * @thread any that holds the operation; not while it is in flight. Neither blocks nor allocates.
+ *         Since 0.1.0. (Asio: `cancel_after`, which reports `operation_aborted`.)
+ */
+void sennit_op_expires_after(struct sennit_op *op, uint64_t delay_ns);
+
+/**
+ * The same at a time.
+ * @param expiry_ns one that has passed ends what does not complete at once.
+ * @thread any that holds the operation; not while it is in flight. Neither blocks nor allocates.
+ *         Since 0.1.0. (Asio: `cancel_at`.)
+ */
+void sennit_op_expires_at(struct sennit_op *op, uint64_t expiry_ns);
+
+/**
+ * What the deadline of the next flight that has one asks for, instead of termination. An operation
+ * that can give none of the guarantees is not ended by it.
+ * @param types a combination of enum sennit_cancel_type; none of them is misuse.
+ * @thread any that holds the operation; not while it is in flight. Neither blocks nor allocates.
+ *         Since 0.1.0.
+ */
+void sennit_op_expires_with(struct sennit_op *op, int types);
 
 #ifdef __cplusplus
 }

@@ -309,10 +309,13 @@ static bool told_to_return(const struct sennit_runtime *runtime)
 	       sennit__load_relaxed_u32(&runtime->shutdown); /* relaxed: it ends a misuse */
 }
 
-/* Runs at most `most` handlers; waits for some only where `block`. */
-static int64_t run(struct sennit_runtime *runtime, uint64_t most, bool block, const char *call)
+/* Runs at most `most` handlers, until until_ns: SENNIT__NEVER, or 0 to wait for none at all. What
+ * is ready when the time has come gets one more turn. */
+static int64_t run(struct sennit_runtime *runtime, uint64_t most, uint64_t until_ns,
+		   const char *call)
 {
 	struct sennit__worker *worker = drive(runtime, call);
+	bool late = false;
 	uint64_t ran = 0;
 
 	if (!worker)
@@ -321,13 +324,14 @@ static int64_t run(struct sennit_runtime *runtime, uint64_t most, bool block, co
 		uint64_t left = most - ran;
 
 		ran += sennit__worker_turn(worker, left < SENNIT__TURN ? left : SENNIT__TURN);
-		if (ran == most)
+		if (ran == most || late)
 			break;
-		if (block && !sennit__worker_busy(worker)) {
-			sennit__worker_park(worker);
-		} else if (!sennit__worker_collect(worker) && !block) {
+		if (until_ns && !sennit__worker_busy(worker)) {
+			sennit__worker_park_until(worker, until_ns);
+		} else if (!sennit__worker_collect(worker) && !until_ns) {
 			break; /* nothing is ready, nothing has come */
 		}
+		late = until_ns && worker->now_ns >= until_ns;
 	}
 	sennit__worker_retire(worker);
 	sennit__worker_leave(worker);
@@ -336,22 +340,52 @@ static int64_t run(struct sennit_runtime *runtime, uint64_t most, bool block, co
 
 int64_t sennit_runtime_run(struct sennit_runtime *runtime)
 {
-	return run(runtime, INT64_MAX, true, "sennit_runtime_run");
+	return run(runtime, INT64_MAX, SENNIT__NEVER, "sennit_runtime_run");
 }
 
 int64_t sennit_runtime_run_one(struct sennit_runtime *runtime)
 {
-	return run(runtime, 1, true, "sennit_runtime_run_one");
+	return run(runtime, 1, SENNIT__NEVER, "sennit_runtime_run_one");
+}
+
+/* What run takes for a time: 0 would be none. */
+static uint64_t until(uint64_t deadline_ns)
+{
+	return deadline_ns ? deadline_ns : 1;
+}
+
+int64_t sennit_runtime_run_until(struct sennit_runtime *runtime, uint64_t deadline_ns)
+{
+	return run(runtime, INT64_MAX, until(deadline_ns), "sennit_runtime_run_until");
+}
+
+int64_t sennit_runtime_run_for(struct sennit_runtime *runtime, uint64_t duration_ns)
+{
+	uint64_t deadline_ns = sennit__clock_add(sennit__clock_now(), duration_ns);
+
+	return run(runtime, INT64_MAX, deadline_ns, "sennit_runtime_run_for");
+}
+
+int64_t sennit_runtime_run_one_until(struct sennit_runtime *runtime, uint64_t deadline_ns)
+{
+	return run(runtime, 1, until(deadline_ns), "sennit_runtime_run_one_until");
+}
+
+int64_t sennit_runtime_run_one_for(struct sennit_runtime *runtime, uint64_t duration_ns)
+{
+	uint64_t deadline_ns = sennit__clock_add(sennit__clock_now(), duration_ns);
+
+	return run(runtime, 1, deadline_ns, "sennit_runtime_run_one_for");
 }
 
 int64_t sennit_runtime_poll(struct sennit_runtime *runtime)
 {
-	return run(runtime, INT64_MAX, false, "sennit_runtime_poll");
+	return run(runtime, INT64_MAX, 0, "sennit_runtime_poll");
 }
 
 int64_t sennit_runtime_poll_one(struct sennit_runtime *runtime)
 {
-	return run(runtime, 1, false, "sennit_runtime_poll_one");
+	return run(runtime, 1, 0, "sennit_runtime_poll_one");
 }
 
 void sennit_runtime_stop(struct sennit_runtime *runtime)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* cancellation.c - every operation that can be asked to end, asked in every way, from every kind of
  * thread: the table B.4, with the counts that the other end can verify.
+ *
+ * Runs alone: of deadlines it asserts that they pass.
  */
 #include "chunk_stream.h"
 #include "io_support.h"
@@ -39,6 +41,8 @@ struct thing {
 	int peer; /* the other end, or -1 */
 	int filler;
 	size_t filled; /* what was written before, so that nothing more goes in */
+	uint64_t expires_after_ns;
+	int expires_with;
 };
 
 static char *much; /* the pattern */
@@ -262,7 +266,9 @@ static void start_row(struct stage *stage, const struct row *row, struct thing *
 	thing->vector[1] = (struct iovec){ data + row->size / 3, row->size - row->size / 3 };
 	START(stage, { row->verb, thing->stream, &thing->socket, &thing->acceptor, &thing->endpoint,
 	               data, row->size, thing->vector, 2, row->size, as_long_as_it_takes, row->what,
-	               &thing->flight, .slot = &thing->signal.slot_ });
+	               &thing->flight, .slot = &thing->signal.slot_,
+	               .expires_after_ns = thing->expires_after_ns,
+	               .expires_with = thing->expires_with });
 }
 
 static void open_row(struct stage *stage, const struct row *row, struct thing *thing)
@@ -275,7 +281,7 @@ static void open_row(struct stage *stage, const struct row *row, struct thing *t
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-enum how { EMIT, OP_CANCEL, OBJECT_CANCEL, OBJECT_CLOSE };
+enum how { EMIT, OP_CANCEL, OBJECT_CANCEL, OBJECT_CLOSE, DEADLINE };
 
 struct question {
 	struct thing *thing;
@@ -309,6 +315,8 @@ static void call_question(void *argument)
 			sennit_close(thing->stream);
 		else
 			sennit_tcp_acceptor_close(&thing->acceptor);
+		break;
+	case DEADLINE:
 		break;
 	}
 	if (here) /* B9, HB3 */
@@ -351,14 +359,14 @@ static void check_written(const struct row *row, const struct thing *thing, bool
 	}
 }
 
-static void check_result(const struct row *row, struct thing *thing)
+static void check_result(const struct row *row, struct thing *thing, int error)
 {
 	const struct result *result = &thing->flight.result;
 	size_t done;
 
 	wait_result(&thing->flight.result);
 	done = row->done == MEASURED ? result->bytes : row->done;
-	EXPECT(&thing->flight, -ECANCELED, done);
+	EXPECT(&thing->flight, error, done);
 	assert_false(sennit_cancel_slot_is_bound(&thing->signal.slot_)); /* S5 */
 	if (reads(row))
 		assert_true(is_pattern(thing->data, done, 0));
@@ -425,7 +433,7 @@ static void play(struct stage *stage, const struct row *row, enum thread_kind as
 		PENDING(stage, &thing->flight);
 		ask(stage, thing, asker, EMIT, PARTIAL);
 	}
-	check_result(row, thing);
+	check_result(row, thing, -ECANCELED);
 	ask(stage, thing, asker, EMIT, ANY); /* B7, C112 */
 	ask(stage, thing, THREAD_OWNER, OP_CANCEL, ANY);
 	if (writes(row))
@@ -492,6 +500,104 @@ SCENARIO(close_of_the_object_ends_an_operation_with_a_slot)
 	play_rows(stage, OBJECT_CLOSE, 0);
 }
 
+/* --- deadlines -------------------------------------------------------------------------------- */
+
+/* Waits until a deadline that was armed before has come and gone. */
+static void outwait(struct stage *stage, uint64_t delay_ns)
+{
+	struct sennit_op op = { 0 };
+	struct sennit_timer timer;
+	struct result result = { 0 };
+
+	assert_int_equal(sennit_timer_init(&timer, stage->owner), 0);
+	sennit_timer_expires_after(&timer, delay_ns + SENNIT_MS(1));
+	expect_result(&op, &result, NULL);
+	sennit_timer_async_wait(&timer, &op, on_result);
+	wait_result(&result);
+	sennit_timer_close(&timer);
+}
+
+/* The deadline comes while the operation is in flight. */
+static void play_deadline(struct stage *stage, const struct row *row, uint64_t delay_ns, int types)
+{
+	struct thing *thing = zeroed(sizeof *thing);
+	uint64_t before_ns = sennit_now();
+
+	open_row(stage, row, thing);
+	thing->expires_after_ns = delay_ns;
+	thing->expires_with = types;
+	start_row(stage, row, thing);
+	thing->expires_after_ns = 0;
+	thing->expires_with = 0;
+	if (!types || types & row->gives) {
+		check_result(row, thing, -ETIMEDOUT);
+		assert_true(sennit_now() - before_ns >= delay_ns);
+	} else { /* B60 */
+		outwait(stage, delay_ns);
+		PENDING(stage, &thing->flight);
+		ask(stage, thing, THREAD_OWNER, EMIT, PARTIAL);
+		check_result(row, thing, -ECANCELED);
+	}
+	if (writes(row))
+		check_written(row, thing, false);
+	use_again(stage, row, thing); /* the next flight has none */
+	close_thing(stage, thing);
+	finish(stage, &thing->flight, 1);
+	free(thing);
+}
+
+/* The deadline would have come later than the end of the operation, and does nothing. */
+static void play_early_end(struct stage *stage, const struct row *row, enum how how)
+{
+	struct thing *thing = zeroed(sizeof *thing);
+
+	open_row(stage, row, thing);
+	thing->expires_after_ns = SENNIT_SECONDS(3600);
+	start_row(stage, row, thing);
+	PENDING(stage, &thing->flight);
+	ask(stage, thing, stage->kind, how, TERMINAL);
+	check_result(row, thing, -ECANCELED);
+	if (writes(row))
+		check_written(row, thing, how == OBJECT_CLOSE);
+	thing->expires_after_ns = SENNIT_MS(1) / 4;
+	if (how != OBJECT_CLOSE && !row->done && row->verb != CONNECT && !writes(row)) {
+		start_row(stage, row, thing); /* and the next one's is its own */
+		check_result(row, thing, -ETIMEDOUT);
+	}
+	close_thing(stage, thing);
+	finish(stage, &thing->flight, 1);
+	free(thing);
+}
+
+static void play_deadlines(struct stage *stage, int types)
+{
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		play_deadline(stage, &rows[i], SENNIT_MS(5), types);
+		progress();
+	}
+}
+
+SCENARIO(S9_a_deadline_ends_every_operation_with_what_was_transferred)
+{
+	play_deadlines(stage, 0);
+	play_deadlines(stage, PARTIAL);
+}
+
+SCENARIO(B60_a_deadline_that_asks_for_what_cannot_be_given_has_no_effect)
+{
+	play_deadlines(stage, TOTAL);
+}
+
+SCENARIO(what_ends_an_operation_before_its_deadline_names_the_error)
+{
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		play_early_end(stage, &rows[i], EMIT);
+		play_early_end(stage, &rows[i], OBJECT_CANCEL);
+		play_early_end(stage, &rows[i], OBJECT_CLOSE);
+		progress();
+	}
+}
+
 static int group_setup(void **state)
 {
 	(void)state;
@@ -516,6 +622,9 @@ int main(void)
 		TEST(C110_a_request_for_nothing_and_for_unknown_types_is_none),
 		TEST(cancel_of_the_object_ends_an_operation_with_a_slot),
 		TEST(close_of_the_object_ends_an_operation_with_a_slot),
+		TEST(S9_a_deadline_ends_every_operation_with_what_was_transferred),
+		TEST(B60_a_deadline_that_asks_for_what_cannot_be_given_has_no_effect),
+		TEST(what_ends_an_operation_before_its_deadline_names_the_error),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -123,6 +123,10 @@ static void ready(const struct start *s, struct sennit_executor *owner)
 	                         : owner);
 	sennit_op_bind_executor(&s->flight->op, s->bound);
 	sennit_op_bind_slot(&s->flight->op, s->slot);
+	if (s->expires_after_ns)
+		sennit_op_expires_after(&s->flight->op, s->expires_after_ns);
+	if (s->expires_with)
+		sennit_op_expires_with(&s->flight->op, s->expires_with);
 }
 
 static void call_start(const struct start *s, struct sennit_executor *owner)

@@ -87,6 +87,8 @@ struct start {
 	struct flight *flight;
 	struct sennit_executor *bound; /* bind the operation to it */
 	struct sennit_cancel_slot *slot; /* bind the operation to it */
+	uint64_t expires_after_ns;       /* its deadline, where that is not 0 */
+	int expires_with;
 	struct sennit_executor
 	    *runs_on; /* where the handler has to run; NULL: bound, or the owner */
 };
