@@ -24,8 +24,8 @@ PROGRAM = measure.PROGRAMS + "sennit-micro"
 PEER = measure.PROGRAMS + "peer-asio-micro"
 COUNT = 5000  # N of "N and 2N operations"
 # Benchmarks of which each worker has its own part: they must cost the same however many there are.
-FLAT = (("post_local", 0), ("post_local", 1), ("strand_post", 1), ("timer_arm_cancel", 1000),
-    ("write_gather", 0), ("socketpair_echo", 0))
+FLAT = (("post_local", 0), ("post_local", 1), ("defer_local", 1), ("strand_post", 1),
+    ("timer_arm_cancel", 1000), ("cancel_emit", 0), ("write_gather", 0), ("socketpair_echo", 0))
 FLAT_WORKERS = (2, 8, 32)
 CLOCKS = ("ns_per_operation", "cpu_ns_per_operation")
 # What to reach and what to aim at: instructions, and the ratio to the peer.

@@ -4,6 +4,7 @@
 
 static const struct micro_benchmark table[] = {
 	{ "post_local", micro_post_local, 2000000, 0, 1, 2, { 0, 1 } },
+	{ "defer_local", micro_defer_local, 2000000, 0, 1, 2, { 0, 1 } },
 	{ "post_remote", micro_post_remote, 1000000, 1, 256, 4, { 1, 2, 4, 16 } },
 	{ "strand_post", micro_strand_post, 1000000, 1, 256, 3, { 1, 2, 4 } },
 	{ "strand_many", micro_strand_many, 1000000, 0, 0, 1, { 0 } },

@@ -8,7 +8,8 @@
 #include <sennit/sennit.h>
 
 /* One function for each benchmark, in the file of its subject. */
-micro_function micro_post_local, micro_post_remote, micro_strand_post, micro_strand_many;
+micro_function micro_post_local, micro_defer_local, micro_post_remote;
+micro_function micro_strand_post, micro_strand_many;
 micro_function micro_steal, micro_post_wake, micro_pingpong;
 micro_function micro_timer_arm_cancel, micro_timer_expire, micro_cancel_emit;
 micro_function micro_write_gather, micro_socketpair_echo;

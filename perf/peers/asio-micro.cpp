@@ -89,6 +89,20 @@ struct alignas(128) chain {
 	uint64_t left;
 };
 
+template <typename Executor>
+struct alignas(128) defer_chain {
+	void post()
+	{
+		asio::defer(executor, [this] {
+			if (--left)
+				post();
+		});
+	}
+
+	Executor executor;
+	uint64_t left;
+};
+
 /* One chain for each worker, on the executor that `of` says. */
 template <typename Chain, typename Of>
 void run_chains(micro_run *run, workers &all, Of of)
@@ -110,6 +124,14 @@ void post_local(micro_run *run)
 
 	run_chains<chain<context_executor>>(run, all,
 	                                    [&](uint64_t i) { return all.of(i).get_executor(); });
+}
+
+void defer_local(micro_run *run)
+{
+	workers all(run, run->parameter == 1);
+
+	run_chains<defer_chain<context_executor>>(
+	    run, all, [&](uint64_t i) { return all.of(i).get_executor(); });
 }
 
 /* A foreign thread that posts to an executor, at most a window ahead of the handlers. */
@@ -651,6 +673,7 @@ void cancel_emit(micro_run *run)
 
 const micro_benchmark table[] = {
 	{ "post_local", post_local, 2000000, 0, 1, 2, { 0, 1 } },
+	{ "defer_local", defer_local, 2000000, 0, 1, 2, { 0, 1 } },
 	{ "post_remote", post_remote, 1000000, 1, 256, 4, { 1, 2, 4, 16 } },
 	{ "strand_post", strand_post, 1000000, 1, 256, 3, { 1, 2, 4 } },
 	{ "strand_many", strand_many, 1000000, 0, 0, 1, { 0 } },
