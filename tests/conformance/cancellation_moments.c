@@ -432,6 +432,78 @@ SCENARIO(a_cancelled_wait_leaves_the_other_waits_to_what_they_wait_for)
 	finish(stage, flights, 3);
 }
 
+struct waits {
+	struct sennit_timer timer;
+	struct sennit_cancel_signal signals[3];
+	struct flight flights[3];
+	struct sennit_executor *owner;
+};
+
+static void start_waits(void *argument)
+{
+	struct waits *waits = argument;
+
+	for (int i = 0; i < 3; i++) {
+		struct flight *flight = &waits->flights[i];
+
+		expect_result(&flight->op, &flight->result, waits->owner);
+		sennit_op_bind_slot(&flight->op, &waits->signals[i].slot_);
+		sennit_timer_async_wait(&waits->timer, &flight->op, on_result);
+	}
+}
+
+static void never_expire(void *argument)
+{
+	struct waits *waits = argument;
+
+	RECORD(sennit_timer_expires_at(&waits->timer, SENNIT_NEVER) == 0);
+}
+
+static void change_expiry(void *argument)
+{
+	struct waits *waits = argument;
+
+	RECORD(sennit_timer_expires_after(&waits->timer, 0) == 1);
+}
+
+/* B40. */
+SCENARIO(a_cancelled_wait_for_a_timer_is_the_only_one_that_ends)
+{
+	static const int types[] = { SENNIT_CANCEL_TERMINAL, SENNIT_CANCEL_PARTIAL,
+		                     SENNIT_CANCEL_TOTAL, SENNIT_CANCEL_ALL };
+
+	for (int i = 0; i < 4 * THREAD_KINDS; i++) {
+		enum thread_kind asker = (enum thread_kind)(i % THREAD_KINDS);
+		struct waits waits = { .owner = stage->owner };
+
+		assert_int_equal(sennit_timer_init(&waits.timer, stage->owner), 0);
+		call_on_owner(stage, never_expire, &waits);
+		call_on_kind(stage, start_waits, &waits);
+		PENDING(stage, &waits.flights[2]);
+		emit_on(stage, asker, &waits.signals[1], SENNIT_CANCEL_NONE);
+		PENDING(stage, &waits.flights[1]);
+		emit_on(stage, asker, &waits.signals[1], types[i / THREAD_KINDS]);
+		EXPECT(&waits.flights[1], -ECANCELED, 0);
+		PENDING(stage, &waits.flights[0]);
+		PENDING(stage, &waits.flights[2]);
+		emit_on(stage, asker, &waits.signals[0], types[i / THREAD_KINDS]);
+		EXPECT(&waits.flights[0], -ECANCELED, 0);
+		emit_on(stage, asker, &waits.signals[0], SENNIT_CANCEL_ALL);
+		assert_false(sennit_cancel_slot_is_bound(&waits.signals[0].slot_));
+		assert_true(sennit_cancel_slot_is_bound(&waits.signals[2].slot_));
+		call_on_owner(stage, change_expiry, &waits);
+		EXPECT(&waits.flights[2], -ECANCELED, 0);
+		/* The timer and its slots are as good as before. */
+		call_on_kind(stage, start_waits, &waits);
+		for (int each = 0; each < 3; each++) {
+			EXPECT(&waits.flights[each], 0, 0);
+			assert_false(sennit_cancel_slot_is_bound(&waits.signals[each].slot_));
+		}
+		sennit_timer_close(&waits.timer);
+		finish(stage, waits.flights, 3);
+	}
+}
+
 /* B35: the connection stays for the next. */
 SCENARIO(a_cancelled_accept_leaves_its_socket_closed_and_the_others_in_order)
 {
@@ -474,6 +546,7 @@ int main(void)
 		TEST(a_cancelled_read_takes_nothing_from_those_before_and_behind_it),
 		TEST(C099_what_is_reported_as_written_is_what_the_peer_can_read),
 		TEST(a_cancelled_wait_leaves_the_other_waits_to_what_they_wait_for),
+		TEST(a_cancelled_wait_for_a_timer_is_the_only_one_that_ends),
 		TEST(a_cancelled_accept_leaves_its_socket_closed_and_the_others_in_order),
 	};
 
