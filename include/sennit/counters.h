@@ -41,8 +41,8 @@ struct sennit_counters {
 	uint64_t events;         /**< that it told of */
 	uint64_t reads;          /**< system calls that read something */
 	uint64_t writes;         /**< system calls that wrote something */
-	uint64_t bytes_read;
-	uint64_t bytes_written;
+	uint64_t bytes_read;      /**< by those calls */
+	uint64_t bytes_written;   /**< by those calls */
 	uint64_t calls_idle;      /**< system calls that moved nothing: they would have waited */
 	uint64_t timers;          /**< that expired: waits of timers, deadlines of operations */
 	uint64_t cancels_decided; /**< operations ended by request, deadline, cancel or close */
