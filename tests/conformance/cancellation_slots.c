@@ -614,6 +614,11 @@ static void cancel_everything(void *argument)
 	RECORD(allocations_here() == before);
 }
 
+static void do_nothing(void *argument)
+{
+	(void)argument;
+}
+
 static void neither_starts_with_a_slot_nor_requests_allocate(void **state)
 {
 	struct sennit_runtime *runtime = started_runtime(2);
@@ -626,6 +631,7 @@ static void neither_starts_with_a_slot_nor_requests_allocate(void **state)
 	(void)state;
 	s.op.user = &s;
 	owner_turn(&stage);
+	call_on_other(&stage, do_nothing, NULL); /* both threads are there, with all they need */
 	before = allocations();
 	call_on(stage.owner, cancel_everything, &s);
 	latch_wait(&s.done);
