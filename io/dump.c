@@ -81,7 +81,7 @@ static void dump_worker(const struct sennit__worker *worker, FILE *file)
 	const struct sennit__io *io = sennit__io_of(worker);
 
 	fprintf(file, "  worker %u: pinned=%u shared=%u begun=%llu ended=%llu turn=%u\n",
-		worker->index, length(&worker->pinned), length(&worker->shared),
+		worker->index, length(&worker->pinned), sennit__deque_count(&worker->deque),
 		(unsigned long long)worker->begun, (unsigned long long)worker->ended,
 		worker->turn);
 	for (const struct sennit__slot *slot = io->known; slot; slot = slot->known_next)

@@ -65,8 +65,8 @@ struct sennit_runtime_options {
 	unsigned workers; /**< at most 1024. 0: when started `SENNIT_WORKERS`, else the length of
 	                       a list of CPUs, else one for each core (processing unit, for
 	                       SENNIT_PIN_PUS) in the calling thread's affinity mask, but no more
-	                       than the CPU quota of the control groups; when driven 1, and no other
-	                       number is possible */
+	                       than the CPU quota of the control groups; when driven 1. A
+	                       number that is given here holds from create on */
 	enum sennit_pin pin;      /**< `SENNIT_PIN`: cores, pus, none, or a list such as 0-3,8 */
 	sennit_log *log;          /**< log hook, or NULL */
 	void *log_user;           /**< handed to the log hook */
@@ -135,8 +135,11 @@ int sennit_runtime_destroy(struct sennit_runtime *runtime);
 /**
  * Runs handlers on the calling thread until no work is left or the runtime is stopped. Running out
  * of work stops the runtime: call sennit_runtime_restart before running it again.
- * @return the number of handlers run, or -EBUSY (started, created with more than one worker, or
- *         every worker has a thread inside).
+ * Where the runtime was created with several workers as many threads may run it, each inside the
+ * worker that it was inside before, else one that is free. What was posted or opened on a worker is
+ * served only while a thread is inside that one. Whoever finds no work left ends all runs.
+ * @return the number of handlers run on this thread, or -EBUSY (started, or every worker has a
+ *         thread inside).
  *         Calling it from inside a handler of the same runtime is misuse.
  * @thread any. Blocks; the handlers decide about the rest. Since 0.1.0. (Asio: `run`.)
  */
@@ -242,7 +245,8 @@ struct sennit_executor *sennit_runtime_worker(struct sennit_runtime *runtime, un
 struct sennit_executor *sennit_runtime_next_worker(struct sennit_runtime *runtime);
 
 /**
- * How many workers there are: 1 until the runtime was started.
+ * How many workers there are: as many as the options said, 1 where they said nothing; once it was
+ * started, all.
  * @thread any. Since 0.1.0.
  */
 unsigned sennit_runtime_workers(const struct sennit_runtime *runtime);

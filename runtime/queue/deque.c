@@ -115,3 +115,12 @@ bool sennit__deque_vacant(const struct sennit__deque *deque)
 	/* relaxed: as above */
 	return head == tail && !sennit__load_relaxed_ptr(&deque->rest);
 }
+
+unsigned sennit__deque_count(const struct sennit__deque *deque)
+{
+	/* relaxed: it is old as soon as it is known */
+	uint64_t head = sennit__load_relaxed_u64(&deque->head);
+	uint64_t tail = sennit__load_relaxed_u64(&deque->tail); /* relaxed: as above */
+
+	return (unsigned)distance(head, tail);
+}

@@ -88,6 +88,9 @@ struct sennit_task *sennit__deque_take_rest(struct sennit__deque *deque);
 /* Whether nothing is there, ring or rest. */
 bool sennit__deque_vacant(const struct sennit__deque *deque);
 
+/* How many the ring holds, more or less: for people to read. */
+unsigned sennit__deque_count(const struct sennit__deque *deque);
+
 /* Whether the owner knows, without looking at what others write, that nothing is there. */
 static inline bool sennit__deque_empty(const struct sennit__deque *deque)
 {

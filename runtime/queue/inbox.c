@@ -6,14 +6,20 @@
 
 #include "runtime/base/misuse.h"
 
-/* An address that no task has. */
-static struct sennit_task parked_mark;
-#define PARKED ((void *)&parked_mark)
+/* Addresses that no task has. */
+static struct sennit_task marks[2];
+#define ASLEEP ((void *)&marks[SENNIT__ASLEEP])
+#define AWAY ((void *)&marks[SENNIT__AWAY])
 
-void sennit__inbox_init(struct sennit__inbox *inbox, bool parked)
+static inline bool is_parked(const void *head)
+{
+	return head == ASLEEP || head == AWAY;
+}
+
+void sennit__inbox_init(struct sennit__inbox *inbox, bool away)
 {
 	/* relaxed: not shared yet */
-	sennit__store_relaxed_ptr(&inbox->head, parked ? PARKED : NULL);
+	sennit__store_relaxed_ptr(&inbox->head, away ? AWAY : NULL);
 }
 
 bool sennit__inbox_push(struct sennit__inbox *inbox, struct sennit_task *task)
@@ -21,9 +27,9 @@ bool sennit__inbox_push(struct sennit__inbox *inbox, struct sennit_task *task)
 	void *head = sennit__load_relaxed_ptr(&inbox->head); /* relaxed: the cas checks it */
 
 	do
-		task->next_ = head == PARKED ? NULL : head;
+		task->next_ = is_parked(head) ? NULL : head;
 	while (!sennit__cas_release_ptr(&inbox->head, &head, task)); /* P1 */
-	return head == PARKED;
+	return is_parked(head);
 }
 
 enum sennit__drained sennit__inbox_drain(struct sennit__inbox *inbox, struct sennit__queue *into,
@@ -37,7 +43,7 @@ enum sennit__drained sennit__inbox_drain(struct sennit__inbox *inbox, struct sen
 
 	if (!task)
 		return SENNIT__DRAINED_EMPTY;
-	if (task == PARKED)
+	if (is_parked(task))
 		return SENNIT__DRAINED_PARKED;
 	while (task) {
 		struct sennit_task *older = task->next_;
@@ -53,29 +59,46 @@ enum sennit__drained sennit__inbox_drain(struct sennit__inbox *inbox, struct sen
 	return SENNIT__DRAINED_TASKS;
 }
 
-bool sennit__inbox_announce(struct sennit__inbox *inbox)
+bool sennit__inbox_announce(struct sennit__inbox *inbox, enum sennit__parked as)
 {
 	void *head = NULL;
 
-	return sennit__cas_release_ptr(&inbox->head, &head, PARKED); /* P2 */
+	return sennit__cas_release_ptr(&inbox->head, &head, &marks[as]); /* P2 */
 }
 
 bool sennit__inbox_take_parked(struct sennit__inbox *inbox)
 {
-	void *head = PARKED;
+	void *head = ASLEEP;
 
 	/* relaxed: a full fence comes before it, and nothing after it is the owner's */
-	return sennit__cas_relaxed_ptr(&inbox->head, &head, NULL);
+	if (sennit__cas_relaxed_ptr(&inbox->head, &head, NULL))
+		return true;
+	/* relaxed: as above; where it has changed since, the owner was awake after the fence */
+	return head == AWAY && sennit__cas_relaxed_ptr(&inbox->head, &head, NULL);
+}
+
+bool sennit__inbox_invite(struct sennit__inbox *inbox, struct sennit_task *task)
+{
+	void *head = ASLEEP;
+
+	/* relaxed: a full fence comes before it, and of the task nothing was written */
+	return sennit__cas_relaxed_ptr(&inbox->head, &head, task);
 }
 
 bool sennit__inbox_parked(const struct sennit__inbox *inbox)
 {
-	return sennit__load_acquire_ptr(&inbox->head) == PARKED; /* P2 */
+	return is_parked(sennit__load_acquire_ptr(&inbox->head)); /* P2 */
+}
+
+bool sennit__inbox_asleep(const struct sennit__inbox *inbox)
+{
+	/* relaxed: a full fence comes before it, and it tells nothing but itself */
+	return sennit__load_relaxed_ptr(&inbox->head) == ASLEEP;
 }
 
 bool sennit__inbox_vacant(const struct sennit__inbox *inbox)
 {
 	const void *head = sennit__load_acquire_ptr(&inbox->head); /* P3 */
 
-	return !head || head == PARKED;
+	return !head || is_parked(head);
 }

@@ -4,13 +4,17 @@
  * Each worker has two: its *inbox*, for what only it may run, whose head also says whether the
  * worker sleeps; and its *inject* list, for what any worker may run, which is never PARKED.
  *
- * Callers     push, take_parked, parked, vacant: any thread. drain: the owner (of an inject list:
- *             any worker). announce: the owner.
+ * PARKED is one of two marks: ASLEEP, of a thread that sleeps inside the worker, and AWAY, where
+ * no thread is inside. They differ for who invites (sched/idle.h), and for nobody else.
+ *
+ * Callers     push, take_parked, invite, parked, asleep, vacant: any thread. drain: the owner (of
+ *             an inject list: any worker). announce: the owner.
  * Ownership   a task is the caller's until push is called, the inbox's until drain returns it, then
  *             the drainer's. After push has published it, push touches nothing of the task.
  * State       head: EMPTY (NULL), PARKED, or the newest task, linked to older ones by next_.
  *             EMPTY -> PARKED        announce, the owner alone
  *             PARKED -> EMPTY        drain by the owner; take_parked by any other
+ *             ASLEEP -> task         invite
  *             EMPTY, PARKED, task -> task    push
  *             task -> EMPTY          drain
  *             Who turns PARKED into something else *took* it. Whoever but the owner takes it owes
@@ -44,8 +48,11 @@ enum sennit__drained {
 	SENNIT__DRAINED_TASKS,
 };
 
-/* An empty inbox, parked or not. Not concurrently with anything. */
-void sennit__inbox_init(struct sennit__inbox *inbox, bool parked);
+/* What announce says of the worker. */
+enum sennit__parked { SENNIT__ASLEEP, SENNIT__AWAY };
+
+/* An empty inbox, AWAY or not parked. Not concurrently with anything. */
+void sennit__inbox_init(struct sennit__inbox *inbox, bool away);
 
 /* Adds `task`. True where this took PARKED: the caller now owes the owner a wake. */
 bool sennit__inbox_push(struct sennit__inbox *inbox, struct sennit_task *task)
@@ -56,11 +63,17 @@ enum sennit__drained sennit__inbox_drain(struct sennit__inbox *inbox, struct sen
 					 uint64_t *count);
 
 /* EMPTY to PARKED; false where something is there. */
-bool sennit__inbox_announce(struct sennit__inbox *inbox) __attribute__((warn_unused_result));
+bool sennit__inbox_announce(struct sennit__inbox *inbox, enum sennit__parked as)
+	__attribute__((warn_unused_result));
 
 /* PARKED to EMPTY, after a full fence; true where this took it: the caller now owes the owner a
  * wake. */
 bool sennit__inbox_take_parked(struct sennit__inbox *inbox) __attribute__((warn_unused_result));
+
+/* ASLEEP to `task`, whose next_ is NULL, after a full fence; true where this took it: the caller
+ * now owes the owner a wake. Where it did not, the task was not looked at. */
+bool sennit__inbox_invite(struct sennit__inbox *inbox, struct sennit_task *task)
+	__attribute__((warn_unused_result));
 
 /* Whether the head is EMPTY, as a running owner asks before every start. */
 static inline bool sennit__inbox_empty(const struct sennit__inbox *inbox)
@@ -72,6 +85,9 @@ static inline bool sennit__inbox_empty(const struct sennit__inbox *inbox)
 
 /* Whether the head is PARKED, as the worker that looks for the end of work asks. */
 bool sennit__inbox_parked(const struct sennit__inbox *inbox);
+
+/* Whether the head is ASLEEP, as who could invite asks. */
+bool sennit__inbox_asleep(const struct sennit__inbox *inbox);
 
 /* Whether nothing is there (EMPTY or PARKED), with acquire. */
 bool sennit__inbox_vacant(const struct sennit__inbox *inbox);

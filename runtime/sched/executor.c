@@ -37,7 +37,7 @@ static __attribute__((noinline)) void inject(struct sennit_runtime *runtime,
 	sennit__fork_check(runtime, "sennit_post");
 	if (sennit__inbox_push(&worker->inject, task))
 		sennit__misuse("sennit_post", "an inject list was parked"); /* cannot be */
-	sennit__idle_wake(worker);
+	sennit__idle_offer_all(worker);
 }
 
 /* To another worker, or to the own one behind what was sent before. */
@@ -65,7 +65,8 @@ static inline void submit_to_worker(struct sennit__worker *worker, struct sennit
 	sennit__worker_queue(worker, task);
 }
 
-static inline void submit_to_any(struct sennit_runtime *runtime, struct sennit_task *task)
+static inline void submit_to_any(struct sennit_runtime *runtime, struct sennit_task *task,
+				 bool stay)
 {
 	struct sennit__worker *current = sennit__current;
 
@@ -75,23 +76,30 @@ static inline void submit_to_any(struct sennit_runtime *runtime, struct sennit_t
 	}
 	SENNIT__TALLY(current, posts_local, 1);
 	sennit__worker_begin(current);
-	sennit__queue_push(&current->shared, task);
+	sennit__worker_keep(current, task);
+	if (current->several && !stay)
+		sennit__idle_offer(current);
 }
 
-static inline void submit(struct sennit_executor *executor, struct sennit_task *task)
+static inline void submit(struct sennit_executor *executor, struct sennit_task *task, bool stay)
 {
 	task->class_ = SENNIT__HANDLER;
 	if (executor->kind_ == SENNIT__EXECUTOR_WORKER)
 		submit_to_worker(sennit__worker_of(executor), task);
 	else if (executor->kind_ == SENNIT__EXECUTOR_RUNTIME)
-		submit_to_any(executor->runtime_, task);
+		submit_to_any(executor->runtime_, task, stay);
 	else
 		sennit__strand_submit(sennit__strand_of(executor), task);
 }
 
 void sennit__submit(struct sennit_executor *executor, struct sennit_task *task)
 {
-	submit(executor, task);
+	submit(executor, task, false);
+}
+
+void sennit__submit_stay(struct sennit_executor *executor, struct sennit_task *task)
+{
+	submit(executor, task, true);
 }
 
 void sennit_post(struct sennit_executor *executor, struct sennit_task *task,
@@ -103,7 +111,7 @@ void sennit_post(struct sennit_executor *executor, struct sennit_task *task,
 	}
 	task->function_ = function;
 	task->state_ = 1;
-	submit(executor, task);
+	submit(executor, task, false);
 }
 
 /* --- defer ------------------------------------------------------------------------------------ */
@@ -164,7 +172,7 @@ void sennit_defer(struct sennit_executor *executor, struct sennit_task *task,
 	task->function_ = function;
 	task->state_ = 1;
 	if (!name_next(executor, task))
-		submit(executor, task);
+		submit(executor, task, false);
 }
 
 /* --- dispatch --------------------------------------------------------------------------------- */
@@ -223,7 +231,7 @@ void sennit_dispatch(struct sennit_executor *executor, struct sennit_task *task,
 		return;
 	task->function_ = function;
 	task->state_ = 1;
-	submit(executor, task);
+	submit(executor, task, false);
 }
 
 bool sennit_executor_runs_here(const struct sennit_executor *executor)

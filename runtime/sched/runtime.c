@@ -7,6 +7,7 @@
 
 #include "runtime/sched/driver.h"
 #include "runtime/sched/idle.h"
+#include "runtime/sched/steal.h"
 #include "runtime/sched/strand.h"
 #include "runtime/sched/work.h"
 
@@ -108,8 +109,7 @@ static int prepare_worker(struct sennit_runtime *runtime)
 
 	if (!worker)
 		return -ENOMEM;
-	if (index)
-		settle_memory(runtime, index, worker);
+	settle_memory(runtime, index, worker);
 	error = sennit__worker_init(worker, runtime, index);
 	if (error) {
 		sennit__plan_unsettle(&runtime->plan, worker, block_size(page_size()));
@@ -119,6 +119,18 @@ static int prepare_worker(struct sennit_runtime *runtime)
 	runtime->worker[index] = worker;
 	runtime->prepared++;
 	return 0;
+}
+
+/* At least `wanted` workers, who know whether there are several. Before any thread is inside. */
+static int prepare_workers(struct sennit_runtime *runtime, unsigned wanted)
+{
+	int error = 0;
+
+	while (!error && runtime->prepared < wanted)
+		error = prepare_worker(runtime);
+	for (unsigned i = 0; i < runtime->prepared; i++)
+		runtime->worker[i]->several = runtime->prepared > 1;
+	return error;
 }
 
 /* Frees all workers but the first `kept`. */
@@ -131,6 +143,14 @@ static void drop_workers(struct sennit_runtime *runtime, unsigned kept)
 		sennit__plan_unsettle(&runtime->plan, worker, block_size(page_size()));
 		free(worker);
 	}
+	if (kept)
+		runtime->worker[0]->several = kept > 1;
+}
+
+/* How many workers there are from the beginning. */
+static unsigned workers_given(const struct sennit_runtime *runtime)
+{
+	return runtime->settings.options.workers ? runtime->settings.options.workers : 1;
 }
 
 static void release(struct sennit_runtime *runtime)
@@ -161,29 +181,53 @@ int sennit_runtime_create(const struct sennit_runtime_options *options,
 	if (!error)
 		error = watch_for_fork(runtime);
 	if (!error)
-		error = prepare_worker(runtime);
+		error = prepare_workers(runtime, workers_given(runtime));
 	if (error) {
 		release(runtime);
 		return error;
 	}
+	runtime->created_ns = sennit__clock_now();
 	/* relaxed: nobody knows the runtime yet */
-	sennit__store_relaxed_u32(&runtime->worker_count, 1);
+	sennit__store_relaxed_u32(&runtime->worker_count, runtime->prepared);
 	*result = runtime;
 	return 0;
 }
 
-/* Nobody else drives the runtime: this thread ends what there is, worker by worker, until no work
- * is left. What another runtime must run first wakes worker 0. */
-static void shut_down_here(struct sennit_runtime *runtime)
+static void enter_to_destroy(struct sennit__worker *worker)
 {
-	struct sennit__worker *worker = runtime->worker[0];
-
 	if (!sennit__worker_enter(worker, SENNIT__RUNNING))
 		sennit__misuse("sennit_runtime_destroy", "another thread is inside the runtime");
+}
+
+/* Each worker in turn ends what it has, again while one gives another something to do. The thread
+ * is inside the first one. */
+static void shut_down_each(struct sennit_runtime *runtime)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		sennit__worker_shutdown(runtime->worker[0]);
+		for (unsigned i = 1; i < runtime->prepared; i++) {
+			enter_to_destroy(runtime->worker[i]);
+			sennit__worker_shutdown(runtime->worker[i]);
+			sennit__worker_leave(runtime->worker[i]);
+		}
+		for (unsigned i = 0; runtime->prepared > 1 && i < runtime->prepared; i++)
+			again |= !sennit__inbox_vacant(&runtime->worker[i]->inbox) ||
+				 !sennit__inbox_vacant(&runtime->worker[i]->inject);
+	}
+}
+
+/* Nobody else drives the runtime: this thread ends what there is, worker by worker, until no work
+ * is left. What another runtime must run first wakes the first worker. */
+static void shut_down_here(struct sennit_runtime *runtime)
+{
+	enter_to_destroy(runtime->worker[0]);
 	do
-		sennit__worker_shutdown(worker);
-	while (!sennit__worker_wait_for_end(worker));
-	sennit__worker_leave(worker);
+		shut_down_each(runtime);
+	while (!sennit__worker_wait_for_end(runtime->worker[0]));
+	sennit__worker_leave(runtime->worker[0]);
 }
 
 int sennit_runtime_destroy(struct sennit_runtime *runtime)
@@ -199,8 +243,7 @@ int sennit_runtime_destroy(struct sennit_runtime *runtime)
 	sennit__store_release_u32(&runtime->shutdown, 1); /* P1 */
 	/* relaxed: who destroys comes after who started */
 	if (sennit__load_relaxed_u32(&runtime->mode) == SENNIT__MODE_STARTED) {
-		for (unsigned i = 0; i < count; i++)
-			sennit__idle_wake(runtime->worker[i]);
+		sennit__idle_wake_others(runtime, NULL);
 		sennit__work_wait(runtime);
 		sennit__threads_join(runtime, count);
 	} else {
@@ -222,26 +265,42 @@ static bool settle_mode(struct sennit_runtime *runtime, uint32_t mode)
 	return sennit__cas_relaxed_u32(&runtime->mode, &found, mode) || found == mode;
 }
 
-static int start_workers(struct sennit_runtime *runtime)
+/* Where the workers sit and whom they steal from; kept where starting them fails. */
+static int plan_workers(struct sennit_runtime *runtime)
 {
 	const struct sennit_runtime_options *options = &runtime->settings.options;
 	const struct sennit__wish wish = {.workers = runtime->settings.workers,
 					  .pin = options->pin,
 					  .cpus = options->cpus,
 					  .cpus_count = options->cpus_count};
-	int error = sennit__plan_init(&runtime->plan, &wish);
+	int error;
+
+	if (runtime->plan.count)
+		return 0;
+	error = sennit__plan_init(&runtime->plan, &wish);
+	if (error)
+		sennit__plan_fini(&runtime->plan);
+	return error;
+}
+
+static int start_workers(struct sennit_runtime *runtime)
+{
+	int error = plan_workers(runtime);
 	unsigned wanted = runtime->plan.count;
 
 	if (error)
 		return error;
-	settle_memory(runtime, 0, runtime->worker[0]);
-	while (!error && runtime->prepared < wanted)
-		error = prepare_worker(runtime);
-	if (!error)
+	for (unsigned i = 0; i < runtime->prepared; i++)
+		settle_memory(runtime, i, runtime->worker[i]);
+	error = prepare_workers(runtime, wanted);
+	if (!error) {
+		for (unsigned i = 0; i < wanted; i++)
+			runtime->worker[i]->victims =
+				sennit__victims_of(&runtime->plan.victims, i);
 		error = sennit__threads_start(runtime, wanted);
+	}
 	if (error) {
-		drop_workers(runtime, 1);
-		sennit__plan_fini(&runtime->plan);
+		drop_workers(runtime, workers_given(runtime));
 		return error;
 	}
 	sennit__store_release_u32(&runtime->worker_count, wanted); /* P2 */
@@ -289,17 +348,48 @@ int sennit_runtime_join(struct sennit_runtime *runtime)
 
 /* --- driven ----------------------------------------------------------------------------------- */
 
+/* Which worker of which runtime the thread was inside of last. */
+static _Thread_local struct {
+	const struct sennit_runtime *runtime;
+	uint64_t created_ns;
+	unsigned index;
+} last;
+
+/* The number of the worker that the calling thread had before; the first where it had none. */
+static unsigned had_before(const struct sennit_runtime *runtime)
+{
+	bool same = last.runtime == runtime && last.created_ns == runtime->created_ns;
+
+	return same ? last.index : 0;
+}
+
+/* Enters the worker that the thread had before, or the first that no thread is inside. */
+static struct sennit__worker *enter_some(struct sennit_runtime *runtime)
+{
+	unsigned index = had_before(runtime);
+	bool entered = sennit__worker_enter(runtime->worker[index], SENNIT__RUNNING);
+
+	for (unsigned i = 0; !entered && i < runtime->prepared; i++) {
+		index = i;
+		entered = sennit__worker_enter(runtime->worker[i], SENNIT__RUNNING);
+	}
+	if (!entered)
+		return NULL;
+	last.runtime = runtime;
+	last.created_ns = runtime->created_ns;
+	last.index = index;
+	return runtime->worker[index];
+}
+
 /* The worker that the calling thread may drive, entered; NULL where there is none. */
 static struct sennit__worker *drive(struct sennit_runtime *runtime, const char *call)
 {
 	sennit__fork_check(runtime, call);
 	if (sennit__runtime_inside(runtime))
 		sennit__misuse(call, "called from inside a handler of the same runtime");
-	if (runtime->settings.options.workers > 1 || !settle_mode(runtime, SENNIT__MODE_DRIVEN))
+	if (!settle_mode(runtime, SENNIT__MODE_DRIVEN))
 		return NULL;
-	if (!sennit__worker_enter(runtime->worker[0], SENNIT__RUNNING))
-		return NULL;
-	return runtime->worker[0];
+	return enter_some(runtime);
 }
 
 static bool told_to_return(const struct sennit_runtime *runtime)
@@ -328,7 +418,8 @@ static int64_t run(struct sennit_runtime *runtime, uint64_t most, uint64_t until
 			break;
 		if (until_ns && !sennit__worker_busy(worker)) {
 			sennit__worker_park_until(worker, until_ns);
-		} else if (!sennit__worker_collect(worker) && !until_ns) {
+		} else if (!sennit__worker_collect(worker) && !until_ns &&
+			   !(worker->several && sennit__steal_search(worker))) {
 			break; /* nothing is ready, nothing has come */
 		}
 		late = until_ns && worker->now_ns >= until_ns;
@@ -390,15 +481,12 @@ int64_t sennit_runtime_poll_one(struct sennit_runtime *runtime)
 
 void sennit_runtime_stop(struct sennit_runtime *runtime)
 {
-	unsigned count = sennit__worker_count(runtime);
-
 	sennit__fork_check(runtime, "sennit_runtime_stop");
 	/* relaxed: only to notice misuse */
 	if (sennit__load_relaxed_u32(&runtime->mode) == SENNIT__MODE_STARTED)
 		sennit__misuse("sennit_runtime_stop", "the runtime was started: join it");
 	sennit__store_release_u32(&runtime->stopped, 1); /* P1 */
-	for (unsigned i = 0; i < count; i++)
-		sennit__idle_wake(runtime->worker[i]);
+	sennit__idle_wake_others(runtime, NULL);
 }
 
 bool sennit_runtime_stopped(const struct sennit_runtime *runtime)
@@ -460,10 +548,21 @@ struct sennit_runtime *sennit_runtime_current(void)
 
 struct sennit__worker *sennit__runtime_next(struct sennit_runtime *runtime)
 {
-	/* relaxed: any fair sequence will do */
-	uint32_t turn = sennit__fetch_add_relaxed_u32(&runtime->turn, 1);
+	unsigned count = sennit__worker_count(runtime);
+	uint32_t turn;
 
-	return runtime->worker[turn % sennit__worker_count(runtime)];
+	if (count == 1)
+		return runtime->worker[0];
+	/* relaxed: any fair sequence will do */
+	turn = sennit__fetch_add_relaxed_u32(&runtime->turn, 1);
+	for (unsigned i = 0; i < count; i++) {
+		struct sennit__worker *worker = runtime->worker[(turn + i) % count];
+
+		/* relaxed: it may change at any time; who leaves tells others what he leaves */
+		if (sennit__load_relaxed_u32(&worker->inside) == SENNIT__RUNNING)
+			return worker;
+	}
+	return runtime->worker[0];
 }
 
 struct sennit__worker *sennit__runtime_place(struct sennit_executor *executor)

@@ -32,6 +32,7 @@ struct sennit_runtime {
 	struct sennit__plan plan;
 	volatile uint32_t *alive;  /* reads 0 in a forked child: the page is wiped there */
 	unsigned prepared;         /* workers that are there; worker_count follows once they run */
+	uint64_t created_ns;       /* no other runtime was created here then */
 
 	_Alignas(64) struct sennit__atomic_u32 stopped;
 	struct sennit__atomic_u32 shutdown;
@@ -45,6 +46,11 @@ struct sennit_runtime {
 	struct sennit__atomic_u32 quiet;
 
 	_Alignas(64) struct sennit__atomic_u32 turn; /* whose turn it is among workers */
+
+	/* idle.h: whose threads sleep inside; whether somebody has the right to search */
+	_Alignas(64) struct sennit__atomic_u64 idle[SENNIT__WORKERS_MAX / 64];
+	struct sennit__atomic_u32 searching;
+
 	struct sennit__worker *worker[SENNIT__WORKERS_MAX];
 };
 
@@ -73,7 +79,7 @@ static inline uint32_t sennit__runtime_mode(const struct sennit_runtime *runtime
  * runtime's the calling one, off a worker each in turn. A strand's is that of what it is over. */
 struct sennit__worker *sennit__runtime_place(struct sennit_executor *executor);
 
-/* Each worker in turn. */
+/* Each worker in turn, of those that have a thread inside; the first where none has. */
 struct sennit__worker *sennit__runtime_next(struct sennit_runtime *runtime);
 
 /* Whether the calling thread is inside a worker of the runtime, at any depth. */

@@ -170,7 +170,7 @@ static void on_turn(struct sennit_task *task, int error)
 	worker->frame = frame.outer;
 	if (more) {
 		strand->ready_ = frame.ready;
-		sennit__submit(strand->inner_, &strand->turn_);
+		sennit__submit_stay(strand->inner_, &strand->turn_);
 	}
 }
 
@@ -203,6 +203,6 @@ bool sennit__strand_dispatch(struct sennit_strand *strand, struct sennit__worker
 	ran = dispatch_to_inner(strand, worker, task, function);
 	worker->frame = frame.outer;
 	if (frame.strand && !went_idle(strand)) /* what has come meanwhile gets its turn */
-		sennit__submit(strand->inner_, &strand->turn_);
+		sennit__submit_stay(strand->inner_, &strand->turn_);
 	return ran;
 }

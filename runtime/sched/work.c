@@ -28,7 +28,7 @@ static void give_back(struct sennit_runtime *runtime, uint64_t unit)
 	uint64_t before = take(runtime, unit - SENNIT__LEAVING);
 
 	if (COUNTED(before) == unit || unit == SENNIT__ABROAD)
-		sennit__idle_wake(runtime->worker[0]);
+		sennit__idle_wake_one(runtime);
 	take(runtime, SENNIT__LEAVING);
 }
 
@@ -112,7 +112,7 @@ void sennit__work_wait(struct sennit_runtime *runtime)
 	uint32_t ticket = sennit__fetch_add_release_u32(&runtime->tickets, 1) + 1; /* P3 */
 	uint32_t quiet;
 
-	sennit__idle_wake(runtime->worker[0]);
+	sennit__idle_wake_one(runtime);
 	while (quiet = sennit__load_acquire_u32(&runtime->quiet), /* P3 */
 	       (int32_t)(quiet - ticket) < 0)
 		sennit__futex_wait(&runtime->quiet, quiet, -1);

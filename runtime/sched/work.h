@@ -4,24 +4,32 @@
  * A *unit* of work is a handler to be run, an operation in flight or a message. It is begun by the
  * worker that starts it or takes it out of an inbox or inject list (until then its node, being
  * there, is the unit) and ended by the worker that ran its handler or, after the push, passed it
- * on. Each worker keeps two counters of its own, begun and ended, which only grow. It publishes
- * them just before it announces its sleep: what others read is never ahead of the truth, and of a
- * worker that they then find PARKED it is where that one stood when it fell asleep.
+ * on: the same one, or one that stole it. Each worker keeps two counters of its own, begun and
+ * ended, which only grow. It publishes them just before it announces its sleep: what others read is
+ * never ahead of the truth, and of a worker that they then find PARKED it is where that one stood
+ * when it fell asleep.
  *
  * A worker that has announced its sleep reads, in this order:
  *   1. every worker's ended;
  *   2. the guards and every inject list;
  *   3. worker by worker: that its head is PARKED, and its begun.
  * No guard, nothing injected, all parked, equal sums: no work was left at the moment between 1 and
- * 2. For ended only grows, so the sum of 1 is at most what had ended by then, and begun only grows,
- * so the sum of 3 is at least what had begun: where they are equal, all that was begun had ended. A
- * node that was still on its way was in an inject list, which 2 would have seen, or in an inbox,
- * whose worker 3 would not have found parked, or had been taken since, and its begun was counted
- * (what 2 found empty tells that its taker was awake then: inbox.P3).
- * Each unit that is passed on is pushed before it is ended, so it is never in neither place. And a
- * worker that is found PARKED but has been woken, and begins and ends units that it has not
- * published, had an open one when it fell asleep, whose end is not published either: a worker's
- * published ended never exceeds its published begun, so equal sums mean equality of each.
+ * 2, for these reasons.
+ *
+ * Each end that 1 counts, 3 counts the begin of. Whoever ended the unit had it from who began it,
+ * itself or through a deque, and published that end with release, which 1 acquires. So at 3 the
+ * head of who began it is read at least as new as it was then, when that worker was awake: where it
+ * reads PARKED that is a later sleep, before which the begin was published.
+ * So equal sums mean that the units begun by 3 and those ended by 1 are the same ones.
+ *
+ * Now let a unit x not be among them, and yet be there between 1 and 2. Something that ran made it:
+ * a handler, or what looks at messages for one, itself the unit y; or a thread elsewhere, and then
+ * there was a guard, or nothing is promised. Were y among them, it would have made x before it
+ * ended, before 2 and 3. Then x was begun there and then, by a worker whose sleep 3 finds is later,
+ * so x would be among them. Or x was pushed to an inject list, where 2 would see it, or that it was
+ * taken, by a worker that was awake then (inbox.P3) and has begun it before 3 finds it PARKED. Or
+ * to an inbox, whose worker 3 would not find PARKED before it has taken it and begun it. So y is
+ * not among them either, nor who made y, and so on: which ends at what began with none of them.
  *
  * guards: {leaving:16, abroad:24, work guards:24}. *Abroad* are operations bound to an executor of
  * another runtime, from their start until their handler has run; they hold a work guard of that
@@ -37,7 +45,8 @@
  * Callers     none_left: a worker that has announced. get, put: any thread. wait: no worker.
  * Progress    none_left: wait-free, O(workers), and O(1) while a guard is held. wait: blocks.
  * Orders      P1  ended_published: idle.c's store (release) with the load here (acquire): what the
- *                 handlers did that have run. That begun is current comes from the head, inbox.P2.
+ *                 handlers did that have run, and that they had begun. That begun is as new as
+ *                 the head comes from the head, inbox.P2.
  *             P2  guards: what gives back (release) with the load (acquire): what was done under
  *                 the guard, and before who gave it back has left.
  *             P3  tickets: fetch_add (release) with the load (acquire); quiet: cas (release) with

@@ -7,6 +7,7 @@
 #include "runtime/base/futex.h"
 #include "runtime/sched/driver.h"
 #include "runtime/sched/idle.h"
+#include "runtime/sched/steal.h"
 #include "runtime/sched/work.h"
 
 #include <sennit/error.h>
@@ -34,8 +35,10 @@ int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *ru
 	worker->index = index;
 	worker->driver = sennit__driver.size ? worker + 1 : NULL;
 	sennit__queue_init(&worker->pinned);
-	sennit__queue_init(&worker->shared);
+	sennit__deque_init(&worker->deque);
 	sennit__queue_init(&worker->messages);
+	worker->invitation.class_ = SENNIT__MESSAGE;
+	worker->invitation.function_ = sennit__idle_invited;
 	return sennit__driver.init(worker);
 }
 
@@ -92,19 +95,62 @@ void sennit__worker_vacate(struct sennit__worker *worker)
 		sennit__futex_wake_all(&worker->inside);
 }
 
-/* Falls asleep with nothing left unlooked at. */
-static void fall_asleep(struct sennit__worker *worker)
+struct sennit__worker *sennit__worker_victim(const struct sennit__worker *worker, unsigned count,
+					     unsigned rank)
 {
+	const struct sennit_runtime *runtime = worker->executor.runtime_;
+	unsigned index = worker->index + 1 + rank;
+
+	if (worker->victims)
+		return runtime->worker[worker->victims[rank]];
+	return runtime->worker[index < count ? index : index - count];
+}
+
+/* Whether the runtime was stopped, or its destruction is news to this worker. */
+static bool told_to_stop(const struct sennit__worker *worker)
+{
+	const struct sennit_runtime *runtime = worker->executor.runtime_;
+
+	/* relaxed: falling asleep fences before the run form returns */
+	return sennit__load_relaxed_u32(&runtime->stopped) ||
+	       /* relaxed: settle asks again, with acquire */
+	       (sennit__load_relaxed_u32(&runtime->shutdown) && !worker->swept);
+}
+
+/* Is away from now on, with nothing left unlooked at. */
+static void go_away(struct sennit__worker *worker)
+{
+	bool searched = false;
+
 	if (worker->parked)
 		return;
-	do
+	do {
 		sennit__worker_settle(worker);
-	while (!sennit__idle_announce(worker));
+		searched |= worker->searching;
+		if (worker->searching)
+			sennit__idle_search_over(worker);
+	} while (!sennit__idle_announce(worker, SENNIT__AWAY));
+	if (searched)
+		sennit__idle_pass_on(worker);
+}
+
+/* What any worker may run and is left here others are told of. */
+static void leave_to_others(struct sennit__worker *worker)
+{
+	if (!worker->several || worker->shutdown || told_to_stop(worker))
+		return;
+	if (sennit__deque_vacant(&worker->deque) && sennit__inbox_vacant(&worker->inject))
+		return;
+	if (worker->index)
+		sennit__idle_offer_all(worker);
+	else /* the first one's own descriptor does not tell what it left undone itself */
+		sennit__idle_offer(worker);
 }
 
 void sennit__worker_leave(struct sennit__worker *worker)
 {
-	fall_asleep(worker);
+	go_away(worker);
+	leave_to_others(worker);
 	sennit__current = worker->outer;
 	worker->outer = NULL;
 	sennit__worker_vacate(worker);
@@ -120,16 +166,31 @@ void sennit__worker_notice_shutdown(struct sennit__worker *worker)
 	}
 }
 
-/* Takes what any worker may run; this worker runs it. */
+/* Takes what others have put here for any worker, once what came before it is in the ring. */
 static void take_injected(struct sennit__worker *worker)
 {
+	struct sennit__queue queue;
 	uint64_t taken = 0;
 
-	if (sennit__inbox_empty(&worker->inject))
+	if (sennit__inbox_empty(&worker->inject) || worker->deque.rest_kept)
 		return;
-	sennit__inbox_drain(&worker->inject, &worker->shared, &taken);
+	sennit__queue_init(&queue);
+	sennit__inbox_drain(&worker->inject, &queue, &taken);
 	sennit__worker_begin_taken(worker, taken);
+	sennit__steal_share(worker, queue.head);
 	sennit__worker_notice_shutdown(worker);
+	if (worker->several && taken > 1) /* who looked meanwhile has not seen them */
+		sennit__idle_offer(worker);
+}
+
+void sennit__worker_keep(struct sennit__worker *worker, struct sennit_task *task)
+{
+	if (SENNIT__LIKELY(sennit__deque_push(&worker->deque, task)))
+		return;
+	/* begun again by who takes it out of there */
+	if (sennit__inbox_push(&worker->inject, task))
+		sennit__misuse("sennit_post", "an inject list was parked"); /* cannot be */
+	sennit__worker_end(worker);
 }
 
 void sennit__worker_settle(struct sennit__worker *worker)
@@ -155,14 +216,44 @@ void sennit__worker_settle(struct sennit__worker *worker)
 	worker->behind = worker->shutdown != 0; /* then starts take the long way, and end there */
 }
 
+/* The first of the rest; others of it go to the ring. */
+static struct sennit_task *next_of_rest(struct sennit__worker *worker)
+{
+	struct sennit_task *task = sennit__deque_take_rest(&worker->deque);
+
+	worker->rest_turn = worker->turn;
+	sennit__steal_share(worker, task ? task->next_ : NULL);
+	if (worker->several && !sennit__deque_empty(&worker->deque))
+		sennit__idle_offer(worker); /* who looked meanwhile has not seen them */
+	return task;
+}
+
+/* The oldest handler of the deque and the pinned queue, by turns; and once a turn of the rest. */
+static struct sennit_task *next_of_all(struct sennit__worker *worker)
+{
+	struct sennit_task *task = NULL;
+
+	worker->alternate = !worker->alternate;
+	if (worker->alternate || !worker->pinned.head) {
+		if (worker->deque.rest_kept && worker->rest_turn != worker->turn)
+			task = next_of_rest(worker);
+		if (!task)
+			task = sennit__deque_take(&worker->deque);
+	}
+	if (!task && worker->pinned.head)
+		task = sennit__queue_pop(&worker->pinned);
+	if (!task && worker->deque.rest_kept)
+		task = next_of_rest(worker);
+	return task;
+}
+
 static inline struct sennit_task *next_handler(struct sennit__worker *worker)
 {
-	if (SENNIT__LIKELY(!worker->shared.head))
+	if (SENNIT__LIKELY(sennit__deque_empty(&worker->deque)))
 		return worker->pinned.head ? sennit__queue_pop(&worker->pinned) : NULL;
-	worker->alternate = !worker->alternate;
-	if (worker->alternate || !worker->pinned.head)
-		return sennit__queue_pop(&worker->shared);
-	return sennit__queue_pop(&worker->pinned);
+	if (!worker->pinned.head && !worker->deque.rest_kept)
+		return sennit__deque_take(&worker->deque);
+	return next_of_all(worker);
 }
 
 /* Runs at most `most` handlers, and none once the runtime is stopped. */
@@ -185,15 +276,17 @@ static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
 	return most - worker->budget;
 }
 
-/* Whether the runtime was stopped, or its destruction is news to this worker. */
-static bool told_to_stop(const struct sennit__worker *worker)
+static inline bool handlers_left(const struct sennit__worker *worker)
 {
-	const struct sennit_runtime *runtime = worker->executor.runtime_;
+	return worker->pinned.head || !sennit__deque_empty(&worker->deque);
+}
 
-	/* relaxed: falling asleep fences before the run form returns */
-	return sennit__load_relaxed_u32(&runtime->stopped) ||
-	       /* relaxed: settle asks again, with acquire */
-	       (sennit__load_relaxed_u32(&runtime->shutdown) && !worker->swept);
+static void search_as_invited(struct sennit__worker *worker)
+{
+	if (sennit__steal_search(worker))
+		sennit__worker_notice_shutdown(worker);
+	else
+		sennit__idle_pass_on(worker);
 }
 
 /* Hands over what is due by the time that the last wait ended. */
@@ -214,24 +307,28 @@ uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most)
 	take_injected(worker);
 	sennit__worker_settle(worker);
 	expire(worker);
+	if (SENNIT__UNLIKELY(worker->searching))
+		search_as_invited(worker);
 	do {
 		ran += run_handlers(worker, most - ran);
 		worker->more = sennit__driver.flush(worker);
-	} while (ran < most && (worker->pinned.head || worker->shared.head) &&
-		 !told_to_stop(worker));
+	} while (ran < most && handlers_left(worker) && !told_to_stop(worker));
 	if (SENNIT__UNLIKELY(sennit__wheel_unstamped(&worker->wheel)))
 		sennit__wheel_stamp(&worker->wheel, sennit__clock_now());
 	return ran;
 }
 
 /* What can be given to a sleeping worker without a push to its inbox. */
-static bool look_again(const struct sennit__worker *worker)
+static bool look_again(struct sennit__worker *worker)
 {
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
 
-	return !sennit__inbox_vacant(&worker->inject) || told_to_stop(worker) ||
-	       /* relaxed: all that matters is that it comes after the fence (idle.P1) */
-	       sennit__load_relaxed_u32(&runtime->exiting);
+	if (!sennit__inbox_vacant(&worker->inject) || told_to_stop(worker) ||
+	    /* relaxed: all that matters is that it comes after the fence (idle.P1) */
+	    sennit__load_relaxed_u32(&runtime->exiting))
+		return true;
+	worker->seen = worker->several && sennit__steal_any(worker);
+	return worker->seen;
 }
 
 /* After announcing: looks for the end of work, which stops a driven runtime. */
@@ -245,12 +342,14 @@ static bool out_of_work(const struct sennit__worker *worker)
 	if (sennit__load_relaxed_u32(&runtime->mode) != SENNIT__MODE_DRIVEN)
 		return false;
 	sennit__store_release_u32(&runtime->stopped, 1); /* P3 */
+	if (worker->several)
+		sennit__idle_wake_others(runtime, worker);
 	return true;
 }
 
 void sennit__worker_retire(struct sennit__worker *worker)
 {
-	fall_asleep(worker);
+	go_away(worker);
 	out_of_work(worker);
 }
 
@@ -258,11 +357,13 @@ void sennit__worker_park_until(struct sennit__worker *worker, uint64_t until_ns)
 {
 	uint64_t next_ns;
 
-	if (!sennit__idle_announce(worker))
+	/* while it shuts down a worker has work of others only where it saw it */
+	if ((worker->searching || worker->seen || (worker->several && !worker->shutdown)) &&
+	    sennit__steal_search(worker))
 		return;
-	if (!look_again(worker)) {
-		if (out_of_work(worker))
-			return;
+	if (!sennit__idle_announce(worker, SENNIT__ASLEEP))
+		return;
+	if (!look_again(worker) && !out_of_work(worker)) {
 		SENNIT__TALLY(worker, parks, 1);
 		worker->woken = false;
 		next_ns = sennit__wheel_next(&worker->wheel);
@@ -288,9 +389,10 @@ bool sennit__worker_wait_for_end(struct sennit__worker *worker)
 {
 	bool end = false;
 
-	if (!sennit__idle_announce(worker))
+	if (!sennit__idle_announce(worker, SENNIT__AWAY)) /* nobody invites us */
 		return false;
-	if (sennit__inbox_vacant(&worker->inject)) {
+	if (sennit__inbox_vacant(&worker->inject) &&
+	    !(worker->several && sennit__steal_any(worker))) {
 		end = sennit__work_none_left(worker->executor.runtime_);
 		if (!end)
 			sennit__driver.wait(worker, SENNIT__NEVER);
@@ -313,17 +415,36 @@ static void count_round(struct sennit__worker *worker, bool from_here)
 			       "a handler kept starting work for 1,000 rounds");
 }
 
+/* All that the deque has. */
+static void take_shared(struct sennit__worker *worker, struct sennit__queue *batch)
+{
+	struct sennit_task *task;
+	struct sennit_task *chain;
+
+	while ((task = sennit__deque_take(&worker->deque)))
+		sennit__queue_push(batch, task);
+	chain = sennit__deque_take_rest(&worker->deque);
+	sennit__deque_keep_rest(&worker->deque, NULL);
+	while (chain) {
+		struct sennit_task *next = chain->next_;
+
+		sennit__queue_push(batch, chain);
+		chain = next;
+	}
+}
+
 /* One round: the handlers that are queued now, however many. False where there is none. */
 static bool shutdown_round(struct sennit__worker *worker)
 {
-	bool from_here = worker->pinned.head || worker->shared.head;
+	bool from_here = handlers_left(worker);
 	struct sennit__queue batch;
 
 	sennit__queue_init(&batch);
-	take_injected(worker);
 	sennit__worker_settle(worker);
 	sennit__queue_append(&batch, &worker->pinned);
-	sennit__queue_append(&batch, &worker->shared);
+	take_shared(worker, &batch);
+	take_injected(worker);
+	take_shared(worker, &batch);
 	if (sennit__queue_empty(&batch))
 		return false;
 	count_round(worker, from_here);

@@ -24,6 +24,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/list.h"
 #include "runtime/base/misuse.h"
+#include "runtime/queue/deque.h"
 #include "runtime/queue/inbox.h"
 #include "runtime/sched/counters.h"
 #include "runtime/timer/wheel.h"
@@ -76,7 +77,9 @@ struct sennit__worker {
 	_Alignas(64) struct sennit_executor executor;
 	const struct sennit_executor *everywhere; /* the runtime's */
 	const volatile uint32_t *alive;           /* reads 0 in a forked child */
+	const uint16_t *victims;   /* the others, nearest first; NULL: by their numbers */
 	unsigned index;
+	bool several;              /* there are others */
 	int pollable_fd;
 	void *driver;
 
@@ -84,7 +87,6 @@ struct sennit__worker {
 	uint64_t begun;                /* units of work, see work.h */
 	uint64_t ended;
 	struct sennit__queue pinned;   /* handlers that only this worker runs */
-	struct sennit__queue shared;   /* handlers that any worker might run (a deque, one day) */
 	struct sennit__queue messages; /* taken from the inbox, not looked at yet */
 	struct sennit_task *deferred;  /* is run next; of a row, by a task of the worker's own */
 	struct sennit_task row;
@@ -102,13 +104,22 @@ struct sennit__worker {
 	bool settling;                 /* messages are being looked at */
 	bool asking;                   /* a completion condition is being called */
 	bool behind;                   /* messages wait, or asking, or shutdown: the long way */
-	bool alternate;                /* whose turn it is: shared or pinned */
+	bool alternate;                /* whose turn it is: the deque or pinned */
+	bool listed;                   /* our bit in runtime->idle is set */
+	bool searching;                /* we have the right to search (idle.h) */
+	bool seen;                     /* our last look before we slept saw work elsewhere */
 	bool more;                     /* the driver could do more at once */
 	bool swept;                    /* and what was in flight was ended */
+	unsigned rest_turn;            /* when the rest was last served */
+	struct sennit_task invitation; /* pushed to us by who invites */
 	unsigned rounds;               /* of handlers in shutdown that came from handlers here */
 	unsigned visits;               /* of handlers in shutdown that came from elsewhere */
 	pthread_t thread;              /* of a started runtime */
 	int refused;                   /* why it is not bound: 0 or -errno; once it was started */
+
+	/* handlers that any worker may run: ours to add, everybody's to take */
+	struct sennit__deque deque;
+
 	struct sennit__wheel wheel;    /* the last: most of it is not initialised */
 };
 
@@ -176,8 +187,8 @@ bool sennit__worker_wait_for_end(struct sennit__worker *worker) __attribute__((w
 /* Whether something can be done without waiting. */
 static inline bool sennit__worker_busy(const struct sennit__worker *worker)
 {
-	return worker->pinned.head || worker->shared.head || worker->messages.head ||
-	       worker->more || sennit__wheel_late(&worker->wheel);
+	return worker->pinned.head || !sennit__deque_empty(&worker->deque) ||
+	       worker->messages.head || worker->more || sennit__wheel_late(&worker->wheel);
 }
 
 /* Ends what there is with SENNIT_SHUTDOWN and runs handlers until nothing is ready. */
@@ -233,6 +244,13 @@ static inline void sennit__worker_queue_first(struct sennit__worker *worker,
 	sennit__queue_push_first(&worker->pinned, task);
 	worker->alternate = true; /* so that it is not the other queue's turn */
 }
+
+/* Keeps a handler whose unit has begun already where all can take it. */
+void sennit__worker_keep(struct sennit__worker *worker, struct sennit_task *task);
+
+/* The other worker of that rank, 0 to count - 2, the nearest first. */
+struct sennit__worker *sennit__worker_victim(const struct sennit__worker *worker, unsigned count,
+					     unsigned rank);
 
 static inline struct sennit__worker *sennit__worker_of(struct sennit_executor *executor)
 {

@@ -331,7 +331,10 @@ static void destroy_waits_for_what_is_abroad_alone(void)
 const struct model_scenario model_scenarios[] = {
 	SCENARIO(what_was_posted_before, 4),
 	SCENARIO(what_a_handler_posts_meanwhile, 4),
-	SCENARIO(what_one_worker_posts_to_the_other, 1),
+	{.name = "what_one_worker_posts_to_the_other",
+	 .run = what_one_worker_posts_to_the_other,
+	 .preemptions = 1,
+	 .enough = 100000},
 	SCENARIO(an_operation_in_flight, 4),
 	SCENARIO(an_operation_on_the_second_worker, 1),
 	SCENARIO(join_then_destroy_under_a_guard, 2),

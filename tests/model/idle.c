@@ -412,7 +412,7 @@ static void who_is_woken_sees_what_was_done_before(void)
 	struct world *w = make(1);
 
 	enter(w);
-	model_assert(sennit__idle_announce(w->worker));
+	model_assert(sennit__idle_announce(w->worker, SENNIT__ASLEEP));
 	model_thread(give_and_wake, w);
 	sennit__idle_retract(w->worker);
 	if (w->worker->wakes_owed)
@@ -642,7 +642,7 @@ static void what_a_worker_takes_as_it_falls_asleep_is_not_overlooked(void)
 	model_assert(!sennit__inbox_push(&other->inject, &w->job->task));
 	model_thread(park_and_run, w);
 	enter(w);
-	if (sennit__idle_announce(w->worker)) {
+	if (sennit__idle_announce(w->worker, SENNIT__ASLEEP)) {
 		if (sennit__work_none_left(w->runtime))
 			model_assert(w->job->ran == 1);
 		sennit__idle_retract(w->worker);
@@ -657,11 +657,15 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(one_that_each_of_two_threads_sends_wakes),
 	SCENARIO(two_that_one_thread_injects_wake),
 	SCENARIO(one_sent_and_one_injected_wake),
-	SCENARIO(two_sent_and_one_injected_wake),
+	{.name = "two_sent_and_one_injected_wake",
+	 .run = two_sent_and_one_injected_wake,
+	 .preemptions = 3},
 	SCENARIO(the_word_to_exit_wakes),
 	SCENARIO(the_word_to_stop_wakes),
 	SCENARIO(the_word_to_exit_wakes_among_tasks),
-	SCENARIO(the_word_to_exit_wakes_among_all_that_does),
+	{.name = "the_word_to_exit_wakes_among_all_that_does",
+	 .run = the_word_to_exit_wakes_among_all_that_does,
+	 .preemptions = 3},
 	SCENARIO(that_the_runtime_is_destroyed_wakes),
 	SCENARIO(what_is_sent_after_destroy_began_ends_with_shutdown),
 	SCENARIO(who_is_woken_sees_what_was_done_before),

@@ -227,7 +227,7 @@ static void take_twice(void *argument)
 static void sleep_and_wake(struct world *w, int times)
 {
 	for (int i = 0; i < times; i++) {
-		if (sennit__inbox_announce(&w->inbox))
+		if (sennit__inbox_announce(&w->inbox, SENNIT__ASLEEP))
 			w->announced++;
 		w->woken += drain(w, w->next) == SENNIT__DRAINED_PARKED;
 	}
@@ -295,7 +295,7 @@ static void who_finds_it_parked_sees_what_the_owner_did_before(void)
 
 	model_thread(look_whether_parked, w);
 	w->payload = 1;
-	model_assert(sennit__inbox_announce(&w->inbox));
+	model_assert(sennit__inbox_announce(&w->inbox, SENNIT__ASLEEP));
 	model_join();
 }
 

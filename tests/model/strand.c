@@ -70,6 +70,11 @@ void sennit__submit(struct sennit_executor *executor, struct sennit_task *task)
 	model_assert(!sennit__inbox_push(&w->turns, task));
 }
 
+void sennit__submit_stay(struct sennit_executor *executor, struct sennit_task *task)
+{
+	sennit__submit(executor, task);
+}
+
 bool sennit_executor_runs_here(const struct sennit_executor *executor)
 {
 	return sennit__current && sennit__current->executor.runtime_ == executor->runtime_;

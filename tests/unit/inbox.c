@@ -81,12 +81,12 @@ static void only_an_empty_inbox_can_be_announced(void **state)
 	sennit__queue_init(&queue);
 	sennit__inbox_init(&inbox, false);
 	assert_false(sennit__inbox_push(&inbox, &task));
-	assert_false(sennit__inbox_announce(&inbox));
+	assert_false(sennit__inbox_announce(&inbox, SENNIT__ASLEEP));
 	assert_int_equal(sennit__inbox_drain(&inbox, &queue, &count), SENNIT__DRAINED_TASKS);
-	assert_true(sennit__inbox_announce(&inbox));
+	assert_true(sennit__inbox_announce(&inbox, SENNIT__ASLEEP));
 	assert_true(sennit__inbox_parked(&inbox));
 	assert_int_equal(sennit__inbox_drain(&inbox, &queue, &count), SENNIT__DRAINED_PARKED);
-	assert_true(sennit__inbox_announce(&inbox));
+	assert_true(sennit__inbox_announce(&inbox, SENNIT__ASLEEP));
 }
 
 static void parked_is_taken_once(void **state)
@@ -181,7 +181,7 @@ static void each_task_arrives_once_in_its_producers_order_and_each_wake_is_owed_
 			retracted++;
 			break;
 		case SENNIT__DRAINED_EMPTY:
-			announced += sennit__inbox_announce(&shared.inbox);
+			announced += sennit__inbox_announce(&shared.inbox, SENNIT__ASLEEP);
 			sched_yield();
 			break;
 		case SENNIT__DRAINED_TASKS:

@@ -21,7 +21,8 @@ static void assert_created(const struct sennit_runtime_options *options)
 
 	assert_int_equal(sennit_runtime_create(options, &runtime), 0);
 	assert_non_null(runtime);
-	assert_int_equal(sennit_runtime_workers(runtime), 1);
+	assert_int_equal(sennit_runtime_workers(runtime),
+	                 options && options->size && options->workers ? options->workers : 1);
 	assert_false(sennit_runtime_stopped(runtime));
 	assert_int_equal(sennit_runtime_destroy(runtime), 0);
 }
@@ -126,17 +127,38 @@ static void without_descriptors_create_fails_and_leaks_nothing(void **state)
 	assert_created(NULL);
 }
 
-static void without_descriptors_start_fails_and_the_runtime_is_as_before(void **state)
+static void without_descriptors_for_all_workers_create_fails(void **state)
 {
 	struct sennit_runtime_options options = { .size = sizeof options, .workers = 4 };
 
 	(void)state;
-	for (unsigned more = 0; more < 6; more++) {
-		struct sennit_runtime *runtime;
+	for (unsigned more = 0; more < 8; more++) {
+		struct sennit_runtime *runtime = NULL;
+		struct rlimit before = limit_descriptors(more);
+		int error = sennit_runtime_create(&options, &runtime);
+
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		assert_int_equal(error, -EMFILE);
+		assert_null(runtime);
+	}
+	assert_created(&options);
+}
+
+/* One worker for each core: the others are made by start. */
+static void without_descriptors_start_fails_and_the_runtime_is_as_before(void **state)
+{
+	struct sennit_runtime *runtime = started_runtime(0);
+	unsigned workers = sennit_runtime_workers(runtime);
+
+	(void)state;
+	end_runtime(runtime);
+	if (workers == 1)
+		SKIP("there is one core, whose worker is there from the beginning");
+	for (unsigned more = 0; more < 2 * (workers - 1); more++) {
 		struct rlimit before;
 		int error;
 
-		assert_int_equal(sennit_runtime_create(&options, &runtime), 0);
+		assert_int_equal(sennit_runtime_create(NULL, &runtime), 0);
 		before = limit_descriptors(more);
 		error = sennit_runtime_start(runtime);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
@@ -144,7 +166,7 @@ static void without_descriptors_start_fails_and_the_runtime_is_as_before(void **
 		assert_int_equal(sennit_runtime_workers(runtime), 1);
 		assert_int_equal(sennit_runtime_join(runtime), -EINVAL);
 		assert_int_equal(sennit_runtime_start(runtime), 0);
-		assert_int_equal(sennit_runtime_workers(runtime), 4);
+		assert_int_equal(sennit_runtime_workers(runtime), workers);
 		assert_int_equal(sennit_runtime_join(runtime), 0);
 		assert_int_equal(sennit_runtime_destroy(runtime), 0);
 	}
@@ -714,6 +736,7 @@ int main(void)
 		TEST(the_options_are_read_during_create_only),
 		TEST(destroying_null_does_nothing),
 		TEST(without_descriptors_create_fails_and_leaks_nothing),
+		TEST(without_descriptors_for_all_workers_create_fails),
 		TEST(without_descriptors_start_fails_and_the_runtime_is_as_before),
 		TEST(a_started_runtime_cannot_be_run_or_started_again),
 		TEST(a_driven_runtime_cannot_be_started_or_joined),

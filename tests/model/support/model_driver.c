@@ -5,6 +5,7 @@
 #include "tests/model/support/model_driver.h"
 
 #include "runtime/sched/driver.h"
+#include "runtime/sched/runtime.h"
 #include "tests/model/explorer/explorer.h"
 
 #include <errno.h>
@@ -126,6 +127,14 @@ const struct sennit__driver sennit__driver = {
 };
 
 struct sennit_runtime *model_runtime(unsigned workers)
+{
+	struct sennit_runtime *runtime = model_driven(1);
+
+	runtime->settings.workers = workers; /* as many as there are cores, as it were */
+	return runtime;
+}
+
+struct sennit_runtime *model_driven(unsigned workers)
 {
 	const struct sennit_runtime_options options = {
 		.size = sizeof options, .workers = workers, .pin = SENNIT_PIN_NONE};

@@ -19,10 +19,13 @@
 void model_driver_start(struct sennit__worker *worker, struct sennit_task *task,
 			sennit_function *function);
 
-/* Workers of which a runtime can never be started: no descriptor is left for the third. */
-#define MODEL_TOO_MANY 3
+/* Workers of which a runtime can never be started: no descriptor is left for the fifth. */
+#define MODEL_TOO_MANY 5
 
-/* A runtime that is to have that many workers once it is started. */
+/* A runtime that is to have that many workers once it is started, and one until then. */
 struct sennit_runtime *model_runtime(unsigned workers);
+
+/* A runtime that has that many workers, for threads that drive it. */
+struct sennit_runtime *model_driven(unsigned workers);
 
 #endif

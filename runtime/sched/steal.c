@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* steal.c - see steal.h. */
+#include "runtime/sched/steal.h"
+
+#include "runtime/sched/idle.h"
+#include "runtime/sched/runtime.h"
+
+/* So many of a chain go to the ring; there is room for what the owner posts. */
+#define RING_MAX (SENNIT__DEQUE_SIZE / 2)
+
+void sennit__steal_share(struct sennit__worker *worker, struct sennit_task *chain)
+{
+	for (unsigned i = 0; i < RING_MAX && chain; i++) {
+		struct sennit_task *next = chain->next_; /* not ours once it was pushed */
+
+		if (!sennit__deque_push(&worker->deque, chain))
+			break;
+		chain = next;
+	}
+	sennit__deque_keep_rest(&worker->deque, chain);
+}
+
+/* The first of what was taken is what runs next, unless there is something before it: so that it is
+ * not stolen back and forth. */
+static void keep_first(struct sennit__worker *worker, struct sennit_task *task)
+{
+	if (worker->pinned.head)
+		sennit__worker_keep(worker, task);
+	else
+		sennit__worker_queue(worker, task);
+}
+
+static bool steal_from_ring(struct sennit__worker *worker, struct sennit__worker *victim)
+{
+	struct sennit_task *tasks[SENNIT__STEAL_MAX];
+	unsigned count = sennit__deque_steal(&victim->deque, tasks);
+
+	if (!count)
+		return false;
+	keep_first(worker, tasks[0]);
+	for (unsigned i = 1; i < count; i++)
+		sennit__worker_keep(worker, tasks[i]);
+	return true;
+}
+
+static bool steal_chain(struct sennit__worker *worker, struct sennit__worker *victim)
+{
+	struct sennit_task *chain = sennit__deque_take_rest(&victim->deque);
+	struct sennit_task *first;
+	struct sennit__queue queue;
+	uint64_t taken = 0;
+
+	if (!chain) {
+		if (sennit__inbox_empty(&victim->inject))
+			return false;
+		sennit__queue_init(&queue);
+		sennit__inbox_drain(&victim->inject, &queue, &taken);
+		sennit__worker_begin_taken(worker, taken);
+		chain = queue.head;
+	}
+	if (!chain)
+		return false;
+	first = chain;
+	chain = chain->next_; /* before the first may be another's */
+	keep_first(worker, first);
+	sennit__steal_share(worker, chain);
+	return true;
+}
+
+/* By how far away the victim of that rank is. */
+static void count_won(struct sennit__worker *worker, unsigned rank)
+{
+	const struct sennit__victims *victims = &worker->executor.runtime_->plan.victims;
+	const uint16_t *ends =
+		worker->victims ? sennit__victims_ends(victims, worker->index) : NULL;
+
+	if (!ends) /* nothing is known of any two */
+		SENNIT__TALLY(worker, steals_won_node, 1);
+	else if (rank < ends[SENNIT__DISTANCE_CORE])
+		SENNIT__TALLY(worker, steals_won_core, 1);
+	else if (rank < ends[SENNIT__DISTANCE_CACHE])
+		SENNIT__TALLY(worker, steals_won_cache, 1);
+	else if (rank < ends[SENNIT__DISTANCE_NODE])
+		SENNIT__TALLY(worker, steals_won_node, 1);
+	else
+		SENNIT__TALLY(worker, steals_won_far, 1);
+}
+
+static bool steal(struct sennit__worker *worker)
+{
+	unsigned count = worker->executor.runtime_->prepared;
+
+	for (unsigned i = 0; i + 1 < count; i++) {
+		struct sennit__worker *victim = sennit__worker_victim(worker, count, i);
+
+		SENNIT__TALLY(worker, steals_tried, 1);
+		if (steal_from_ring(worker, victim) || steal_chain(worker, victim)) {
+			count_won(worker, i);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool sennit__steal_search(struct sennit__worker *worker)
+{
+	bool invited = worker->searching;
+	bool found = !sennit__deque_empty(&worker->deque);
+
+	worker->seen = false;
+	if (!found)
+		found = steal(worker);
+	if (invited)
+		sennit__idle_search_over(worker);
+	if (found && (invited || !sennit__deque_empty(&worker->deque)))
+		sennit__idle_offer(worker);
+	return found;
+}
+
+bool sennit__steal_any(const struct sennit__worker *worker)
+{
+	const struct sennit_runtime *runtime = worker->executor.runtime_;
+	unsigned count = runtime->prepared;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct sennit__worker *other = runtime->worker[i];
+
+		if (other != worker && (!sennit__deque_vacant(&other->deque) ||
+					!sennit__inbox_vacant(&other->inject)))
+			return true;
+	}
+	return false;
+}
