@@ -51,6 +51,7 @@ void sennit__io_pause(struct sennit__slot *slot, int error)
 		slot->pauses++;
 	if (!io->paused || resume_ns < io->resume_ns)
 		io->resume_ns = resume_ns;
+	slot->owner->driver_ns = io->resume_ns;
 	slot->flags |= SENNIT__SLOT_PAUSED;
 	slot->paused_next = io->paused;
 	io->paused = slot;
@@ -60,6 +61,7 @@ static void resume(struct sennit__io *io)
 {
 	struct sennit__slot *slot = io->paused;
 
+	io->worker->driver_ns = 0; /* who pauses again sets it again */
 	io->paused = NULL;
 	while (slot) {
 		struct sennit__slot *next = slot->paused_next;

@@ -195,6 +195,29 @@ int64_t sennit_runtime_poll(struct sennit_runtime *runtime);
 int64_t sennit_runtime_poll_one(struct sennit_runtime *runtime);
 
 /**
+ * For a loop of the program's own: runs handlers that are ready, a thousand at most, and says for
+ * how long the loop may wait in poll(2) or the like, for sennit_runtime_fd among its descriptors.
+ * Then it calls sennit_runtime_poll, or this again. Whatever another thread posts or sends
+ * meanwhile makes the descriptor readable.
+ * @return nanoseconds until a timer or deadline is due; -1 where there is none; 0 where the loop
+ *         must not wait: more is ready, or the runtime was stopped or ran out of work. -EBUSY as
+ *         sennit_runtime_run.
+ * @thread any; does not block. Calling it from inside a handler of the same runtime is misuse.
+ *         Since 0.1.0.
+ */
+int64_t sennit_runtime_prepare(struct sennit_runtime *runtime);
+
+/**
+ * The descriptor that is readable (POLLIN) while there is something to do on the worker that the
+ * calling thread was inside last, or on the first one. Where several threads run the runtime, what
+ * is posted to the runtime's executor makes the first worker's readable, and only while no thread
+ * is inside any.
+ * @return the descriptor: the runtime's, valid until destroy, to be polled and not to be read.
+ * @thread any; does not block. Since 0.1.0.
+ */
+int sennit_runtime_fd(struct sennit_runtime *runtime);
+
+/**
  * Makes every run form return after its current handler, and later ones return at once, until
  * restart. What is queued stays queued. Stopping a started runtime is misuse (see join, destroy).
  * @thread any. Does not block. Since 0.1.0.

@@ -479,6 +479,39 @@ int64_t sennit_runtime_poll_one(struct sennit_runtime *runtime)
 	return run(runtime, 1, 0, "sennit_runtime_poll_one");
 }
 
+/* --- embedded --------------------------------------------------------------------------------- */
+
+/* Turns of one prepare: a handler that always posts itself again does not keep the loop from its
+ * other business. */
+#define PREPARE_TURNS 16
+
+int64_t sennit_runtime_prepare(struct sennit_runtime *runtime)
+{
+	struct sennit__worker *worker = drive(runtime, "sennit_runtime_prepare");
+	int64_t idle_ns;
+
+	if (!worker)
+		return -EBUSY;
+	for (unsigned i = 0; i < PREPARE_TURNS && !told_to_return(runtime); i++) {
+		sennit__worker_turn(worker, SENNIT__TURN);
+		if (!sennit__worker_collect(worker) &&
+		    !(worker->several && sennit__steal_search(worker)))
+			break;
+	}
+	sennit__worker_retire(worker);
+	idle_ns = sennit__worker_idle_ns(worker);
+	sennit__worker_leave(worker);
+	return idle_ns;
+}
+
+int sennit_runtime_fd(struct sennit_runtime *runtime)
+{
+	sennit__fork_check(runtime, "sennit_runtime_fd");
+	return runtime->worker[had_before(runtime)]->pollable_fd;
+}
+
+/* --- stop ------------------------------------------------------------------------------------- */
+
 void sennit_runtime_stop(struct sennit_runtime *runtime)
 {
 	sennit__fork_check(runtime, "sennit_runtime_stop");

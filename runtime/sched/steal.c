@@ -20,14 +20,12 @@ void sennit__steal_share(struct sennit__worker *worker, struct sennit_task *chai
 	sennit__deque_keep_rest(&worker->deque, chain);
 }
 
-/* The first of what was taken is what runs next, unless there is something before it: so that it is
- * not stolen back and forth. */
+/* The first of what was taken runs next, before anything else: it is not stolen back and forth, and
+ * nobody else can have it. */
 static void keep_first(struct sennit__worker *worker, struct sennit_task *task)
 {
-	if (worker->pinned.head)
-		sennit__worker_keep(worker, task);
-	else
-		sennit__worker_queue(worker, task);
+	worker->haul = task;
+	sennit__worker_queue_first(worker, task);
 }
 
 static bool steal_from_ring(struct sennit__worker *worker, struct sennit__worker *victim)

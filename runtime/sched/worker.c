@@ -137,6 +137,10 @@ static void go_away(struct sennit__worker *worker)
 /* What any worker may run and is left here others are told of. */
 static void leave_to_others(struct sennit__worker *worker)
 {
+	if (worker->haul) { /* stopped before it could run */
+		sennit__worker_keep(worker, sennit__queue_pop(&worker->pinned));
+		worker->haul = NULL;
+	}
 	if (!worker->several || worker->shutdown || told_to_stop(worker))
 		return;
 	if (sennit__deque_vacant(&worker->deque) && sennit__inbox_vacant(&worker->inject))
@@ -267,6 +271,7 @@ static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
 	while (worker->budget && !sennit__load_relaxed_u32(&runtime->stopped) &&
 	       (task = next_handler(worker))) {
 		worker->budget--; /* a strand's turn takes it back, and counts its own */
+		worker->haul = NULL;
 		task->state_ = 0;
 		task->function_(task, worker->shutdown);
 		sennit__fork_check(runtime, SENNIT__FORKED);
@@ -376,6 +381,23 @@ void sennit__worker_park_until(struct sennit__worker *worker, uint64_t until_ns)
 	worker->woken = false;
 }
 
+int64_t sennit__worker_idle_ns(struct sennit__worker *worker)
+{
+	uint64_t next_ns = sennit__wheel_next(&worker->wheel);
+	uint64_t now_ns;
+
+	if (sennit__worker_busy(worker) || look_again(worker))
+		return 0;
+	if (worker->driver_ns && worker->driver_ns < next_ns)
+		next_ns = worker->driver_ns;
+	if (next_ns == SENNIT__NEVER)
+		return -1;
+	now_ns = sennit__clock_now();
+	if (next_ns <= now_ns)
+		return 0;
+	return next_ns - now_ns < INT64_MAX ? (int64_t)(next_ns - now_ns) : INT64_MAX;
+}
+
 bool sennit__worker_collect(struct sennit__worker *worker)
 {
 	sennit__driver.wait(worker, 0);
@@ -442,6 +464,7 @@ static bool shutdown_round(struct sennit__worker *worker)
 	sennit__queue_init(&batch);
 	sennit__worker_settle(worker);
 	sennit__queue_append(&batch, &worker->pinned);
+	worker->haul = NULL;
 	take_shared(worker, &batch);
 	take_injected(worker);
 	take_shared(worker, &batch);

@@ -93,6 +93,7 @@ struct sennit__worker {
 	unsigned row_length;           /* how many of the row have begun; 0: there is none */
 	struct sennit__worker *outer;  /* what the thread was inside of when it came in */
 	uint64_t now_ns;               /* when the last wait ended */
+	uint64_t driver_ns;            /* when the driver must be asked again; 0: no such time */
 	int64_t wakes_owed;            /* PARKED taken by others, less the wakes read */
 	struct sennit__frame *frame;   /* the strand that the thread is inside of, and so on */
 	uint64_t budget;               /* handlers that this turn may still run */
@@ -107,6 +108,7 @@ struct sennit__worker {
 	bool alternate;                /* whose turn it is: the deque or pinned */
 	bool listed;                   /* our bit in runtime->idle is set */
 	bool searching;                /* we have the right to search (idle.h) */
+	struct sennit_task *haul;      /* what was stolen and runs next: the first of pinned */
 	bool seen;                     /* our last look before we slept saw work elsewhere */
 	bool more;                     /* the driver could do more at once */
 	bool swept;                    /* and what was in flight was ended */
@@ -176,6 +178,10 @@ static inline void sennit__worker_park(struct sennit__worker *worker)
 {
 	sennit__worker_park_until(worker, SENNIT__NEVER);
 }
+
+/* Of a worker that has retired: for how many nanoseconds nothing is to be done unless its
+ * descriptor tells; 0 where there is something, -1: no limit. */
+int64_t sennit__worker_idle_ns(struct sennit__worker *worker);
 
 /* Collects events without waiting; whether there is something to do now. */
 bool sennit__worker_collect(struct sennit__worker *worker);
