@@ -172,7 +172,7 @@ void sennit_defer(struct sennit_executor *executor, struct sennit_task *task,
 	task->function_ = function;
 	task->state_ = 1;
 	if (!name_next(executor, task))
-		submit(executor, task, false);
+		submit(executor, task, true);
 }
 
 /* --- dispatch --------------------------------------------------------------------------------- */
