@@ -35,29 +35,63 @@ bool sennit_cancel_slot_is_bound(const struct sennit_cancel_slot *slot)
 
 /* --- delivery --------------------------------------------------------------------------------- */
 
-/* On the owner, while something is in flight: asks the target, until nothing new is asked. */
-static void deliver(struct sennit_cancel_slot *slot)
+/* What the target is to be told. */
+static uint64_t untold(uint64_t word)
+{
+	return word & READY && !(word & HELD) ? word & TYPES : 0;
+}
+
+/* Takes that out of the word before it is told, so that a repeat that comes meanwhile is another
+ * request. */
+static uint64_t take_untold(struct sennit__atomic_u64 *word)
+{
+	uint64_t found = sennit__load_relaxed_u64(word); /* relaxed: the cas checks it */
+
+	while (untold(found) && !sennit__cas_acquire_u64(word, &found, found & ~TYPES)) /* P2 */
+		;
+	return untold(found);
+}
+
+/* Nothing is in flight any more; false where there is more to tell. */
+static bool land(struct sennit_cancel_slot *slot)
 {
 	const struct sennit__cancel_target *type = slot->type_;
 	struct sennit__atomic_u64 *word = word_of(slot);
 	void *target = slot->target_;
-	uint64_t found, next;
-	uint64_t told = 0;
+	uint64_t found = sennit__load_relaxed_u64(word); /* relaxed: the cas checks it */
+	uint64_t next;
 
 	do {
-		uint64_t types;
-
-		found = sennit__load_acquire_u64(word); /* P2, P3 */
-		types = found & READY && !(found & HELD) ? found & TYPES & ~told : 0;
-		if (types)
-			type->request(target, (int)types);
-		told |= types;
-		next = found & HELD ? 0 : found & ~(IN_FLIGHT | told);
-	} while (!sennit__cas_release_u64(word, &found, next)); /* P1 */
+		if (untold(found))
+			return false;
+		next = found & HELD ? 0 : found & ~IN_FLIGHT;
+	} while (!sennit__cas_acq_rel_u64(word, &found, next)); /* P1, P2, P3 */
 	if (found & HELD) {
 		SENNIT__TALLY(sennit__current, cancels_late, 1);
 		type->release(target);
 	}
+	return true;
+}
+
+static void on_message(struct sennit_task *task, int error);
+
+static void send_message(struct sennit__worker *owner, struct sennit_cancel_slot *slot)
+{
+	slot->node_.class_ = SENNIT__MESSAGE;
+	slot->node_.function_ = on_message;
+	sennit__worker_send(owner, &slot->node_);
+}
+
+/* On the owner, while something is in flight: tells the target. What was asked meanwhile has its
+ * turn behind what else was sent, so that who asks without end keeps the owner from nothing. */
+static void deliver(struct sennit_cancel_slot *slot)
+{
+	uint64_t types = take_untold(word_of(slot));
+
+	if (types)
+		slot->type_->request(slot->target_, (int)types);
+	if (!land(slot))
+		send_message(sennit__current, slot);
 }
 
 static void on_message(struct sennit_task *task, int error)
@@ -101,13 +135,10 @@ static void emit(struct sennit_cancel_slot *slot, uint64_t asked, bool keep)
 	} while (!sennit__cas_acq_rel_u64(word, &found, next)); /* P1, P2 */
 	if (!(found & OWNER) || found & IN_FLIGHT)
 		return;
-	if (owner_in(found) == sennit__current) {
+	if (owner_in(found) == sennit__current)
 		deliver(slot);
-	} else {
-		slot->node_.class_ = SENNIT__MESSAGE;
-		slot->node_.function_ = on_message;
-		sennit__worker_send(owner_in(found), &slot->node_);
-	}
+	else
+		send_message(owner_in(found), slot);
 }
 
 void sennit_cancel_signal_emit(struct sennit_cancel_signal *signal, int types)

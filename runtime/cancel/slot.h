@@ -17,7 +17,8 @@
  *                       stays in the word until then
  *             emit      | types | IN_FLIGHT; who sets IN_FLIGHT sends the node, or is the owner and
  *                       delivers at once. With nothing bound: nothing, or | types, which are kept
- *             delivery  the target is told the types; then they and IN_FLIGHT go; HELD -> 0
+ *             delivery  - types, and then the target is told them; then - IN_FLIGHT, or HELD -> 0;
+ *                       or, where types have come meanwhile, the node is sent once more
  *             detach    -> 0, where nothing is in flight
  *             hold      -> 0, or, where something is in flight, | HELD: the target must not be
  *                       handed back before the delivery has found that and says so (release)
@@ -29,10 +30,10 @@
  * Orders      P1  attach's cas (release) with the load of an owner that emits, and with the cas of
  *                 emit (acquire): target_ and type_; delivery's cas (release) with the latter: the
  *                 node may be used again.
- *             P2  emit's cas (release) with delivery's load (acquire): what the emitter did, also
+ *             P2  emit's cas (release) with delivery's cas (acquire): what the emitter did, also
  *                 where another one's message brings its request; and with attach's cas (acquire),
  *                 where that finds it kept.
- *             P3  hold's cas that sets HELD (release) with delivery's load (acquire): how the
+ *             P3  hold's cas that sets HELD (release) with delivery's cas (acquire): how the
  *                 target is to be handed back.
  * Invariant   HELD only with IN_FLIGHT; while IN_FLIGHT is set the word names an owner, whose
  *             runtime lives because the target is a unit of its work.

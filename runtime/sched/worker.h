@@ -134,7 +134,8 @@ int sennit__worker_init(struct sennit__worker *worker, struct sennit_runtime *ru
 			unsigned index);
 void sennit__worker_fini(struct sennit__worker *worker);
 
-/* Gives `task` to a worker that the calling thread is not inside of. */
+/* Gives `task` to a worker that the calling thread is not inside of; or to its own, for what is to
+ * have its turn behind what else was sent. */
 void sennit__worker_send(struct sennit__worker *worker, struct sennit_task *task);
 
 /* worker->inside */

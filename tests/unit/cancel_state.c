@@ -223,6 +223,60 @@ static void requests_that_are_made_together_are_told_together(void **state)
 	end(&c);
 }
 
+/* A composed operation that hears of a request while it is being told of another. */
+struct repeated {
+	struct composition c;
+	struct sennit_task task;
+	unsigned left;       /* how often it is still asked while it is being told */
+	unsigned told;       /* how often it was told, */
+	unsigned told_first; /* before the task ran */
+};
+
+static void *repeat_elsewhere(void *argument)
+{
+	sennit_cancel_signal_emit(argument, SENNIT_CANCEL_PARTIAL);
+	return NULL;
+}
+
+static void on_repeat(struct sennit_cancel_state *cancel, int types)
+{
+	struct repeated *r = cancel->user;
+
+	assert_int_equal(types, SENNIT_CANCEL_PARTIAL);
+	r->told++;
+	if (!r->left)
+		return;
+	r->left--;
+	if (r->left % 2)
+		sennit_cancel_signal_emit(&r->c.signal, SENNIT_CANCEL_PARTIAL);
+	else
+		join(spawn(repeat_elsewhere, &r->c.signal));
+}
+
+static void on_turn(struct sennit_task *task, int error)
+{
+	struct repeated *r = CONTAINER_OF(task, struct repeated, task);
+
+	assert_int_equal(error, 0);
+	r->told_first = r->told;
+}
+
+/* S4: also of the type that is just being told; and others have their turn in between. */
+static void a_request_that_is_repeated_while_it_is_being_told_is_told_again(void **state)
+{
+	struct repeated r = {.left = 4};
+
+	(void)state;
+	begin(&r.c, SENNIT_CANCEL_ALL, 0);
+	r.c.whole.cancel.function_ = on_repeat;
+	r.c.whole.cancel.user = &r;
+	sennit_post(sennit_runtime_worker(r.c.runtime, 0), &r.task, on_turn);
+	emit(&r.c, SENNIT_CANCEL_PARTIAL);
+	assert_int_equal(r.told, 5);
+	assert_int_equal(r.told_first, 1);
+	end(&r.c);
+}
+
 static void a_finished_state_hears_nothing_and_its_slot_is_free(void **state)
 {
 	struct composition c;
@@ -314,6 +368,7 @@ int main(void)
 		TEST(C116_what_is_let_in_need_not_be_let_out),
 		TEST(a_later_request_takes_no_earlier_one_back),
 		TEST(requests_that_are_made_together_are_told_together),
+		TEST(a_request_that_is_repeated_while_it_is_being_told_is_told_again),
 		TEST(a_finished_state_hears_nothing_and_its_slot_is_free),
 		TEST(a_request_that_the_start_of_a_step_catches_up_with_ends_the_step),
 	};
