@@ -15,6 +15,7 @@
  */
 #include "io/backend/backend.h"
 #include "io/fd.h"
+#include "io/sys/call.h"
 #include "io/sys/sys.h"
 #include "runtime/base/clock.h"
 
@@ -231,8 +232,10 @@ static void take_wakes(struct sennit__io *io)
 {
 	uint64_t wakes;
 
-	if (sennit__sys_read(io->event, &wakes, sizeof wakes) == (ssize_t)sizeof wakes)
-		io->worker->wakes_owed -= (int64_t)wakes;
+	if (sennit__sys_read(io->event, &wakes, sizeof wakes) != (ssize_t)sizeof wakes)
+		return;
+	sennit__call_acquire(io);
+	io->worker->wakes_owed -= (int64_t)wakes;
 }
 
 /* Milliseconds until a deadline, never too few. */
@@ -280,8 +283,10 @@ static void collect(struct sennit__io *io, uint64_t deadline_ns)
 static void wake(struct sennit__io *io)
 {
 	const uint64_t one = 1;
+	int event = io->event;
 
-	sennit__sys_write(io->event, &one, sizeof one);
+	sennit__call_release(io); /* the owner may be freed as soon as it has counted this one */
+	sennit__sys_write(event, &one, sizeof one);
 }
 
 /* --- registration ----------------------------------------------------------------------------- */
