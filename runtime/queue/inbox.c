@@ -7,13 +7,19 @@
 #include "runtime/base/misuse.h"
 
 /* Addresses that no task has. */
-static struct sennit_task marks[2];
+static struct sennit_task marks[3];
 #define ASLEEP ((void *)&marks[SENNIT__ASLEEP])
 #define AWAY ((void *)&marks[SENNIT__AWAY])
+#define TOLD ((void *)&marks[2])
 
 static inline bool is_parked(const void *head)
 {
 	return head == ASLEEP || head == AWAY;
+}
+
+static inline bool is_mark(const void *head)
+{
+	return is_parked(head) || head == TOLD;
 }
 
 void sennit__inbox_init(struct sennit__inbox *inbox, bool away)
@@ -27,7 +33,7 @@ bool sennit__inbox_push(struct sennit__inbox *inbox, struct sennit_task *task)
 	void *head = sennit__load_relaxed_ptr(&inbox->head); /* relaxed: the cas checks it */
 
 	do
-		task->next_ = is_parked(head) ? NULL : head;
+		task->next_ = is_mark(head) ? NULL : head;
 	while (!sennit__cas_release_ptr(&inbox->head, &head, task)); /* P1 */
 	return is_parked(head);
 }
@@ -41,7 +47,7 @@ enum sennit__drained sennit__inbox_drain(struct sennit__inbox *inbox, struct sen
 	struct sennit_task *newest = task;
 	uint64_t taken = 0;
 
-	if (!task)
+	if (!task || (void *)task == TOLD)
 		return SENNIT__DRAINED_EMPTY;
 	if (is_parked(task))
 		return SENNIT__DRAINED_PARKED;
@@ -74,7 +80,7 @@ bool sennit__inbox_take_parked(struct sennit__inbox *inbox)
 	if (sennit__cas_relaxed_ptr(&inbox->head, &head, NULL))
 		return true;
 	/* relaxed: as above; where it has changed since, the owner was awake after the fence */
-	return head == AWAY && sennit__cas_relaxed_ptr(&inbox->head, &head, NULL);
+	return head == AWAY && sennit__cas_relaxed_ptr(&inbox->head, &head, TOLD);
 }
 
 bool sennit__inbox_invite(struct sennit__inbox *inbox, struct sennit_task *task)
@@ -87,7 +93,7 @@ bool sennit__inbox_invite(struct sennit__inbox *inbox, struct sennit_task *task)
 
 bool sennit__inbox_parked(const struct sennit__inbox *inbox)
 {
-	return is_parked(sennit__load_acquire_ptr(&inbox->head)); /* P2 */
+	return is_mark(sennit__load_acquire_ptr(&inbox->head)); /* P2 */
 }
 
 bool sennit__inbox_asleep(const struct sennit__inbox *inbox)
@@ -100,5 +106,5 @@ bool sennit__inbox_vacant(const struct sennit__inbox *inbox)
 {
 	const void *head = sennit__load_acquire_ptr(&inbox->head); /* P3 */
 
-	return !head || is_parked(head);
+	return !head || is_mark(head);
 }

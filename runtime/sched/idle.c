@@ -176,9 +176,10 @@ void sennit__idle_offer(struct sennit__worker *near)
 void sennit__idle_offer_all(struct sennit__worker *near)
 {
 	struct sennit_runtime *runtime = near->executor.runtime_;
-	unsigned count = sennit__worker_count(runtime);
+	unsigned count;
 
 	sennit__fence_full(&fence_word); /* P1 */
+	count = sennit__worker_count(runtime); /* those that have slept since are among them */
 	if (count > 1 && any_listed(runtime, count))
 		offer(near, count);
 	else

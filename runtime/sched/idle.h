@@ -7,16 +7,17 @@
  * deques, the runtime's flags, the end of work. Then it waits. To retract is to drain.
  *
  * To wake is to take PARKED out of the head: by a push over it, or, for what is given otherwise, by
- * a compare-and-swap to EMPTY after a full fence. Who took it calls the driver's wake, once; nobody
- * else ever does. So wakes are counted when the worker retracts, and a last time before it is
- * freed: PARKED taken by others, less wakes read, is what is owed, and the descriptor that carries
- * them is closed only when nothing is owed any more.
+ * a compare-and-swap to EMPTY or TOLD after a full fence. Who took it calls the driver's wake,
+ * once; nobody else ever does. So wakes are counted when the worker retracts, and a last time
+ * before it is freed: PARKED taken by others, less wakes read, is what is owed, and the descriptor
+ * that carries them is closed only when nothing is owed any more.
  *
  * Why nothing is lost: the worker stores PARKED, fences, loads X; the giver stores X, fences, loads
  * PARKED. Two full fences: at least one of them sees the other's store.
  *
- * A worker that no thread is inside stays PARKED: what is sent to it then the pollable descriptor
- * tells; not what the last thread inside left undone.
+ * A worker that no thread is inside stays PARKED, or is TOLD where it was woken since (inbox.h): so
+ * who looks for the end of work finds that it does not work. What is sent to it then the pollable
+ * descriptor tells; not what the last thread inside left undone.
  *
  * Work that any worker may run is offered: where a worker sleeps, one is *invited*. That is a push
  * of the worker's own invitation over ASLEEP, and with it the right to search, of which there is
@@ -35,7 +36,9 @@
  * at who sleeps where there is some.
  * An offer that took the right but found nobody ASLEEP gives it back in the same way, and tries
  * again if somebody is by then: each time another one was woken meanwhile, so this ends. Who is
- * neither asleep nor away when an offer looks, after its fence, looks himself before he sleeps.
+ * neither asleep nor away when an offer looks, after its fence, looks himself before he sleeps or
+ * after he announced that he leaves: what he then sees he offers, to the first one's descriptor
+ * where nobody sleeps.
  *
  * When the worker is freed nothing of a waker's is left: a push or a compare-and-swap is ordered
  * before the drain that follows it, and what the driver's wake reads before the wake is read.
@@ -83,8 +86,8 @@ void sennit__idle_invited(struct sennit_task *invitation, int error);
 /* Gives the right back. Before announce, an offer or pass_on. */
 void sennit__idle_search_over(struct sennit__worker *worker);
 
-/* Where the worker that gave it back without having found anything does not go to sleep: who relied
- * on it gets another. */
+/* Where the worker that gave it back without having found anything stays inside: who relied on it
+ * gets another. */
 void sennit__idle_pass_on(struct sennit__worker *worker);
 
 /* False where the inbox holds something; else PARKED, and the fence is behind us. */

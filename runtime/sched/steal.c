@@ -24,6 +24,7 @@ void sennit__steal_share(struct sennit__worker *worker, struct sennit_task *chai
  * nobody else can have it. */
 static void keep_first(struct sennit__worker *worker, struct sennit_task *task)
 {
+	SENNIT__ASSERT(!worker->haul);
 	worker->haul = task;
 	sennit__worker_queue_first(worker, task);
 }

@@ -13,8 +13,8 @@
  *   1. every worker's ended;
  *   2. the guards and every inject list;
  *   3. worker by worker: that its head is PARKED, and its begun.
- * No guard, nothing injected, all parked, equal sums: no work was left at the moment between 1 and
- * 2, for these reasons.
+ * No guard, nothing injected, all parked (or TOLD, which one is that was parked and has not stirred
+ * since), equal sums: no work was left at the moment between 1 and 2, for these reasons.
  *
  * Each end that 1 counts, 3 counts the begin of. Whoever ended the unit had it from who began it,
  * itself or through a deque, and published that end with release, which 1 acquires. So at 3 the

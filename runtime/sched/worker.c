@@ -117,33 +117,36 @@ static bool told_to_stop(const struct sennit__worker *worker)
 	       (sennit__load_relaxed_u32(&runtime->shutdown) && !worker->swept);
 }
 
+/* What was stolen and is not run here, as the runtime was stopped, others can take again. It may
+ * come to the inject list, so this is counted before the counts are published. */
+static void put_back(struct sennit__worker *worker)
+{
+	if (worker->haul)
+		sennit__worker_keep(worker, sennit__queue_pop(&worker->pinned));
+	worker->haul = NULL;
+}
+
 /* Is away from now on, with nothing left unlooked at. */
 static void go_away(struct sennit__worker *worker)
 {
-	bool searched = false;
-
 	if (worker->parked)
 		return;
+	put_back(worker);
 	do {
 		sennit__worker_settle(worker);
-		searched |= worker->searching;
 		if (worker->searching)
 			sennit__idle_search_over(worker);
 	} while (!sennit__idle_announce(worker, SENNIT__AWAY));
-	if (searched)
-		sennit__idle_pass_on(worker);
 }
 
-/* What any worker may run and is left here others are told of. */
+/* What any worker may run and is left here, or anywhere, others are told of: who gave it may have
+ * relied on this one, which was inside. */
 static void leave_to_others(struct sennit__worker *worker)
 {
-	if (worker->haul) { /* stopped before it could run */
-		sennit__worker_keep(worker, sennit__queue_pop(&worker->pinned));
-		worker->haul = NULL;
-	}
 	if (!worker->several || worker->shutdown || told_to_stop(worker))
 		return;
-	if (sennit__deque_vacant(&worker->deque) && sennit__inbox_vacant(&worker->inject))
+	if (sennit__deque_vacant(&worker->deque) && sennit__inbox_vacant(&worker->inject) &&
+	    !sennit__steal_any(worker))
 		return;
 	if (worker->index)
 		sennit__idle_offer_all(worker);

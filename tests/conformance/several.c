@@ -122,6 +122,26 @@ static void chains_complete_and_all_who_run_return(void **state)
 	}
 }
 
+/* Nobody is ever inside the others: that they are told of the end or of a stop does not make them
+ * look as if they had something to do. */
+static void one_thread_runs_a_runtime_of_several_again_and_again(void **state)
+{
+	struct sennit_runtime *runtime = driven(WORKERS);
+	struct chain chain = { .runtime = runtime };
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		chain.left = 10;
+		sennit_post(sennit_runtime_executor(runtime), &chain.task, on_link);
+		assert_int_equal(sennit_runtime_run(runtime), 10);
+		assert_true(sennit_runtime_stopped(runtime));
+		if (i % 2)
+			sennit_runtime_stop(runtime);
+		sennit_runtime_restart(runtime);
+	}
+	assert_int_equal(sennit_runtime_destroy(runtime), 0);
+}
+
 /* Stealing: as many as there are threads run at the same time, though one thread posted them. */
 static void what_one_thread_posts_all_who_run_share(void **state)
 {
@@ -390,6 +410,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(chains_complete_and_all_who_run_return),
+		TEST(one_thread_runs_a_runtime_of_several_again_and_again),
 		TEST(what_one_thread_posts_all_who_run_share),
 		TEST(stop_ends_all_runs),
 		TEST(the_last_guard_given_back_ends_all_runs),

@@ -354,6 +354,120 @@ static void run_waits_for_two_visitors(void)
 	end(w);
 }
 
+/* --- two workers ------------------------------------------------------------------------------ */
+
+static struct world *make_two(void)
+{
+	struct world *w = model_new(sizeof *w);
+
+	w->runtime = model_driven(2);
+	return w;
+}
+
+/* Whoever finds the end ends the other's run, wherever that is. */
+static void two_that_run_both_return(void)
+{
+	struct world *w = make_two();
+
+	post_to_any(w, 0);
+	model_thread(run_too, w);
+	w->returned[0] = sennit_runtime_run(w->runtime);
+	model_join();
+	model_assert(w->returned[0] >= 0 && w->returned[1] >= 0);
+	model_assert(w->returned[0] + w->returned[1] == 1 && ran(w) == 1);
+	end(w);
+}
+
+static void poll_and_put(void *argument)
+{
+	struct world *w = argument;
+
+	post_to_any(w, 0);
+	w->returned[1] = sennit_runtime_poll(w->runtime);
+	sennit_runtime_guard_put(w->runtime);
+}
+
+/* Nobody is inside one of them when the guard is given back: that it is told so does not make it
+ * look as if it had something to do. */
+static void who_polls_and_goes_does_not_keep_the_other(void)
+{
+	struct world *w = make_two();
+
+	sennit_runtime_guard_get(w->runtime);
+	model_thread(poll_and_put, w);
+	w->returned[0] = sennit_runtime_run(w->runtime);
+	model_join();
+	model_assert(w->returned[0] + w->returned[1] == 1 && ran(w) == 1);
+	end(w);
+}
+
+static void poll_one_and_put(void *argument)
+{
+	struct world *w = argument;
+
+	w->returned[1] = sennit_runtime_poll_one(w->runtime);
+	sennit_runtime_guard_put(w->runtime);
+}
+
+/* What is left of two by one that takes one the other runs, though it may sleep. */
+static void who_polls_one_leaves_the_next_to_the_other(void)
+{
+	struct world *w = make_two();
+
+	sennit_runtime_guard_get(w->runtime);
+	post_to_any(w, 0);
+	post_to_any(w, 1);
+	model_thread(poll_one_and_put, w);
+	w->returned[0] = sennit_runtime_run(w->runtime);
+	model_join();
+	model_assert(w->returned[0] + w->returned[1] == 2 && ran(w) == 2);
+	end(w);
+}
+
+/* --- a loop of the program's own -------------------------------------------------------------- */
+
+/* As such a loop does, until the end of work. */
+static void embed(struct world *w)
+{
+	while (!sennit_runtime_stopped(w->runtime)) {
+		int64_t idle_ns = sennit_runtime_prepare(w->runtime);
+
+		model_assert(idle_ns == 0 || idle_ns == -1);
+		if (idle_ns)
+			model_driver_poll(w->runtime->worker[0]);
+	}
+}
+
+static void what_is_posted_as_prepare_returns_the_descriptor_tells(void)
+{
+	struct world *w = make();
+
+	sennit_runtime_guard_get(w->runtime);
+	model_thread(post_and_put, w);
+	embed(w);
+	model_assert(ran(w) == 2);
+	end(w);
+}
+
+static void post_to_any_and_put(void *argument)
+{
+	struct world *w = argument;
+
+	post_to_any(w, 0);
+	sennit_runtime_guard_put(w->runtime);
+}
+
+static void the_descriptor_tells_of_what_any_of_two_workers_may_run(void)
+{
+	struct world *w = make_two();
+
+	sennit_runtime_guard_get(w->runtime);
+	model_thread(post_to_any_and_put, w);
+	embed(w);
+	model_assert(ran(w) == 1);
+	end(w);
+}
+
 #define SCENARIO(NAME, PREEMPTIONS) {.name = #NAME, .run = NAME, .preemptions = PREEMPTIONS}
 
 const struct model_scenario model_scenarios[] = {
@@ -369,5 +483,10 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(two_take_turns, MODEL_ALL),
 	SCENARIO(run_waits_for_a_visitor, MODEL_ALL),
 	SCENARIO(run_waits_for_two_visitors, MODEL_ALL),
+	SCENARIO(two_that_run_both_return, 2),
+	SCENARIO(who_polls_and_goes_does_not_keep_the_other, 2),
+	SCENARIO(who_polls_one_leaves_the_next_to_the_other, 2),
+	SCENARIO(what_is_posted_as_prepare_returns_the_descriptor_tells, MODEL_ALL),
+	SCENARIO(the_descriptor_tells_of_what_any_of_two_workers_may_run, 3),
 	{0},
 };

@@ -273,6 +273,81 @@ static void one_that_leaves_tells_what_it_leaves_behind(void)
 	check(w, 1);
 }
 
+/* Was stopped before it ran what it stole. */
+static void steal_and_leave(void *argument)
+{
+	struct party *p = argument;
+	struct sennit__worker *worker = p->world->runtime->worker[p->number];
+
+	(void)!sennit__steal_search(worker);
+	sennit__worker_leave(worker);
+}
+
+/* With three preemptions it is a minute. */
+static void what_one_steals_and_does_not_run_another_gets(void)
+{
+	struct world *w = make(3);
+
+	start(w, get_one, 2);
+	start(w, steal_and_leave, 1);
+	post_on(w, 0, 0);
+	check(w, 1);
+}
+
+/* Where the ring is full it comes to the inject list, and who takes it there begins it again: what
+ * was published on leaving says so. */
+static void what_is_put_back_where_the_ring_is_full_is_counted(void)
+{
+	struct world *w = make(2);
+	struct sennit__worker *worker = w->runtime->worker[1];
+	struct sennit_task *tasks = model_new(SENNIT__DEQUE_SIZE * sizeof *tasks);
+
+	post_on(w, 0, 0);
+	model_assert(sennit__steal_search(worker));
+	for (unsigned i = 0; i < SENNIT__DEQUE_SIZE; i++) {
+		sennit__worker_begin(worker);
+		sennit__worker_keep(worker, &tasks[i]);
+	}
+	sennit__worker_leave(worker);
+	model_assert(!sennit__inbox_vacant(&worker->inject));
+	model_assert(sennit__load_relaxed_u64(&worker->begun_published) == SENNIT__DEQUE_SIZE);
+	model_assert(sennit__load_relaxed_u64(&worker->ended_published) == 1);
+}
+
+/* Who gave it found that one slept, which then left: the first one's descriptor tells of it. */
+static void what_is_injected_as_the_last_one_leaves_the_descriptor_tells(void)
+{
+	struct world *w = make(2);
+	struct sennit__worker *first = w->runtime->worker[0];
+
+	sennit__worker_leave(first);
+	start(w, sleep_and_leave, 1);
+	start(w, inject, 0);
+	check(w, 0);
+	model_assert(model_driver_is_readable(first));
+}
+
+static void take_a_guard_back(void *argument)
+{
+	struct party *p = argument;
+
+	sennit_runtime_guard_put(p->world->runtime);
+}
+
+/* One who is told while nobody is inside is still away for who looks for the end of work. */
+static void who_is_told_while_away_is_not_taken_for_one_that_works(void)
+{
+	struct world *w = make(2);
+	struct sennit__worker *second = w->runtime->worker[1];
+
+	sennit_runtime_guard_get(w->runtime);
+	sennit__worker_leave(w->runtime->worker[0]);
+	start(w, take_a_guard_back, 0);
+	while (!sennit_runtime_stopped(w->runtime)) /* as run does */
+		sennit__worker_park(second);
+	check(w, 0);
+}
+
 #define SCENARIO(NAME, PREEMPTIONS) {.name = #NAME, .run = NAME, .preemptions = PREEMPTIONS}
 
 const struct model_scenario model_scenarios[] = {
@@ -288,5 +363,9 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(what_one_takes_out_of_its_inject_list_another_gets, MODEL_ALL),
 	SCENARIO(one_that_leaves_does_not_keep_the_right_to_search, 3),
 	SCENARIO(one_that_leaves_tells_what_it_leaves_behind, MODEL_ALL),
+	SCENARIO(what_one_steals_and_does_not_run_another_gets, 2),
+	SCENARIO(what_is_put_back_where_the_ring_is_full_is_counted, MODEL_ALL),
+	SCENARIO(what_is_injected_as_the_last_one_leaves_the_descriptor_tells, MODEL_ALL),
+	SCENARIO(who_is_told_while_away_is_not_taken_for_one_that_works, MODEL_ALL),
 	{0},
 };

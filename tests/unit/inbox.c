@@ -98,9 +98,40 @@ static void parked_is_taken_once(void **state)
 	sennit__inbox_init(&inbox, true);
 	assert_true(sennit__inbox_take_parked(&inbox));
 	assert_false(sennit__inbox_take_parked(&inbox));
-	assert_true(sennit__inbox_empty(&inbox));
 	assert_false(sennit__inbox_push(&inbox, &task));
 	assert_false(sennit__inbox_take_parked(&inbox));
+	sennit__inbox_init(&inbox, false);
+	assert_true(sennit__inbox_announce(&inbox, SENNIT__ASLEEP));
+	assert_true(sennit__inbox_take_parked(&inbox));
+	assert_false(sennit__inbox_take_parked(&inbox));
+	assert_true(sennit__inbox_empty(&inbox));
+}
+
+/* Who was told while away is as one that is parked, but for what it is owed. */
+static void one_that_is_away_stays_so_where_it_is_told(void **state)
+{
+	struct sennit__inbox inbox;
+	struct sennit__queue queue;
+	struct sennit_task task;
+	uint64_t count = 0;
+
+	(void)state;
+	sennit__queue_init(&queue);
+	sennit__inbox_init(&inbox, true);
+	assert_true(sennit__inbox_take_parked(&inbox));
+	assert_true(sennit__inbox_parked(&inbox));
+	assert_true(sennit__inbox_vacant(&inbox));
+	assert_false(sennit__inbox_asleep(&inbox));
+	assert_int_equal(sennit__inbox_drain(&inbox, &queue, &count), SENNIT__DRAINED_EMPTY);
+	assert_true(sennit__inbox_empty(&inbox));
+	assert_true(sennit__inbox_announce(&inbox, SENNIT__AWAY));
+	assert_true(sennit__inbox_take_parked(&inbox));
+	assert_false(sennit__inbox_push(&inbox, &task));
+	assert_false(sennit__inbox_parked(&inbox));
+	assert_int_equal(sennit__inbox_drain(&inbox, &queue, &count), SENNIT__DRAINED_TASKS);
+	assert_int_equal(count, 1);
+	assert_ptr_equal(queue.head, &task);
+	assert_null(task.next_);
 }
 
 static void each_question_has_its_answer_in_each_state(void **state)
@@ -213,6 +244,7 @@ int main(void)
 		TEST(drain_tells_parked_from_empty_and_leaves_empty),
 		TEST(only_an_empty_inbox_can_be_announced),
 		TEST(parked_is_taken_once),
+		TEST(one_that_is_away_stays_so_where_it_is_told),
 		TEST(each_question_has_its_answer_in_each_state),
 		TEST(each_task_arrives_once_in_its_producers_order_and_each_wake_is_owed_once),
 	};

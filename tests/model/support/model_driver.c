@@ -126,6 +126,18 @@ const struct sennit__driver sennit__driver = {
 	.cancel = cancel,
 };
 
+void model_driver_poll(struct sennit__worker *worker)
+{
+	struct descriptor *d = worker->driver;
+
+	model_wait(d->object, "is polled", readable, d);
+}
+
+bool model_driver_is_readable(const struct sennit__worker *worker)
+{
+	return readable(worker->driver);
+}
+
 struct sennit_runtime *model_runtime(unsigned workers)
 {
 	struct sennit_runtime *runtime = model_driven(1);

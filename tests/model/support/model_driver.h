@@ -19,6 +19,10 @@
 void model_driver_start(struct sennit__worker *worker, struct sennit_task *task,
 			sennit_function *function);
 
+/* Waits until the descriptor of a worker is readable, as poll(2) does; whether it is. */
+void model_driver_poll(struct sennit__worker *worker);
+bool model_driver_is_readable(const struct sennit__worker *worker);
+
 /* Workers of which a runtime can never be started: no descriptor is left for the fifth. */
 #define MODEL_TOO_MANY 5
 
