@@ -299,12 +299,9 @@ static int start_workers(struct sennit_runtime *runtime)
 				sennit__victims_of(&runtime->plan.victims, i);
 		error = sennit__threads_start(runtime, wanted);
 	}
-	if (error) {
+	if (error)
 		drop_workers(runtime, workers_given(runtime));
-		return error;
-	}
-	sennit__store_release_u32(&runtime->worker_count, wanted); /* P2 */
-	return 0;
+	return error;
 }
 
 int sennit_runtime_start(struct sennit_runtime *runtime)
@@ -318,7 +315,7 @@ int sennit_runtime_start(struct sennit_runtime *runtime)
 	/* relaxed: that is of the run forms, and there will be none */
 	sennit__store_relaxed_u32(&runtime->stopped, 0);
 	sennit__work_get(runtime, SENNIT__GUARD);
-	sennit__store_release_u32(&runtime->start_guard, 1); /* P4 */
+	sennit__store_release_u32(&runtime->start_guard, 1); /* P5 */
 	error = start_workers(runtime);
 	if (error) {
 		/* relaxed: what gives the guard back publishes it */
@@ -541,7 +538,7 @@ void sennit_runtime_guard_get(struct sennit_runtime *runtime)
 
 void sennit_runtime_guard_put(struct sennit_runtime *runtime)
 {
-	uint32_t before = sennit__load_acquire_u32(&runtime->start_guard); /* P4 */
+	uint32_t before = sennit__load_acquire_u32(&runtime->start_guard); /* P5 */
 	uint64_t guards = sennit__work_guards(runtime);
 	/* start's own is among them where it was held before and after */
 	/* relaxed: where the guards that were read tell of its return, so does this (work.P2) */

@@ -2,17 +2,22 @@
 /* runtime.h - what a runtime is made of.
  *
  * Callers     as the public header says; log, fork_check: any thread.
- * State       stopped, shutdown, exiting: 0 then 1; stopped also back, by restart.
+ * State       stopped, shutdown: 0 then 1; stopped also back, by restart.
+ *             exiting: STAY -> NOT_YET while threads are started -> STAY, or, where one was
+ *             refused, EXIT -> STAY once they are gone; and STAY -> EXIT by destroy. No thread
+ *             touches its worker before all are there: else the workers are freed again.
  *             mode: NEW -> STARTED (start) or DRIVEN (the first run form).
  *             tickets, quiet: see work.h.
  * Orders      P1  stopped: store (release) with the load (acquire) of who asks, and with the full
  *                 fence (idle.h) before a run form returns; shutdown: store (release) with
- *                 worker.c's load (acquire) before its handlers run. exiting tells nothing but
+ *                 worker.c's load (acquire) before its handlers run. EXIT tells nothing but
  *                 itself.
  *             P2  worker_count (release, after the worker is ready) with its loads (acquire).
  *             P3  mode: back to NEW (release) with start's cas (acquire): what a start that failed
  *                 has undone.
- *             P4  start_guard: 1 (release, after the guard was taken) with guard_put's load
+ *             P4  exiting: STAY or EXIT (release) with the load (acquire) of a thread that waits
+ *                 for it: how many workers there are.
+ *             P5  start_guard: 1 (release, after the guard was taken) with guard_put's load
  *                 (acquire), which tells it from the caller's.
  * Checked by  tests/model/started.c, tests/model/driven.c, tests/model/destroy.c,
  *             tests/unit/runtime.c, tests/stress/destroy.c
@@ -23,6 +28,8 @@
 #include "runtime/sched/settings.h"
 #include "runtime/sched/worker.h"
 #include "runtime/topology/plan.h"
+
+enum { SENNIT__STAY, SENNIT__EXIT, SENNIT__NOT_YET }; /* exiting */
 
 enum { SENNIT__MODE_NEW, SENNIT__MODE_STARTED, SENNIT__MODE_DRIVEN };
 
@@ -96,7 +103,7 @@ void sennit__submit(struct sennit_executor *executor, struct sennit_task *task);
  * may run it, it stays with the calling one, and nobody is woken for it. */
 void sennit__submit_stay(struct sennit_executor *executor, struct sennit_task *task);
 
-/* Starts and ends the threads of a started runtime. */
+/* Starts the threads of a runtime, of which worker_count tells then, and ends them. */
 int sennit__threads_start(struct sennit_runtime *runtime, unsigned count);
 void sennit__threads_join(struct sennit_runtime *runtime, unsigned count);
 

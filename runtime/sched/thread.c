@@ -2,6 +2,7 @@
 /* thread.c - the threads of a started runtime. Checked by tests/unit/runtime.c,
  * tests/model/started.c
  */
+#include "runtime/base/futex.h"
 #include "runtime/base/misuse.h"
 #include "runtime/sched/idle.h"
 #include "runtime/sched/runtime.h"
@@ -30,14 +31,28 @@ static void call_hook(const struct sennit__worker *worker, sennit_worker_hook *h
 		hook(worker->executor.runtime_->settings.options.worker_user, worker->index);
 }
 
+/* Until all threads are there, or are to exit again. */
+static void wait_for_all(struct sennit_runtime *runtime)
+{
+	while (sennit__load_acquire_u32(&runtime->exiting) == SENNIT__NOT_YET) /* runtime.P4 */
+		sennit__futex_wait(&runtime->exiting, SENNIT__NOT_YET, -1);
+}
+
+static void tell_all(struct sennit_runtime *runtime, uint32_t what)
+{
+	sennit__store_release_u32(&runtime->exiting, what); /* runtime.P4 */
+	sennit__futex_wake_all(&runtime->exiting);
+}
+
 /* Between two handlers: goes on until destroy says exit. */
 static void *thread_main(void *argument)
 {
 	struct sennit__worker *worker = argument;
-	const struct sennit_runtime *runtime = worker->executor.runtime_;
+	struct sennit_runtime *runtime = worker->executor.runtime_;
 
 	prepare_thread(worker);
 	call_hook(worker, runtime->settings.options.on_worker_start);
+	wait_for_all(runtime);
 	sennit__worker_adopt(worker);
 	while (!sennit__load_relaxed_u32(&runtime->exiting)) { /* relaxed: tells nothing else */
 		/* relaxed: settle asks again, with acquire, before the first handler */
@@ -141,23 +156,30 @@ static int spawn(struct sennit__worker *worker)
 
 int sennit__threads_start(struct sennit_runtime *runtime, unsigned count)
 {
+	/* relaxed: no thread is there */
+	sennit__store_relaxed_u32(&runtime->exiting, SENNIT__NOT_YET);
 	for (unsigned i = 0; i < count; i++) {
 		int error = spawn(runtime->worker[i]);
 
 		if (error) {
+			tell_all(runtime, SENNIT__EXIT);
 			sennit__threads_join(runtime, i);
 			return error;
 		}
 	}
+	sennit__store_release_u32(&runtime->worker_count, count); /* runtime.P2 */
+	tell_all(runtime, SENNIT__STAY);
 	return 0;
 }
 
 void sennit__threads_join(struct sennit_runtime *runtime, unsigned count)
 {
-	sennit__store_relaxed_u32(&runtime->exiting, 1); /* relaxed: tells nothing else */
+	/* relaxed: tells nothing else */
+	sennit__store_relaxed_u32(&runtime->exiting, SENNIT__EXIT);
 	for (unsigned i = 0; i < count; i++)
 		sennit__idle_wake(runtime->worker[i]);
 	for (unsigned i = 0; i < count; i++)
 		pthread_join(runtime->worker[i]->thread, NULL);
-	sennit__store_relaxed_u32(&runtime->exiting, 0); /* relaxed: nobody is there to see it */
+	/* relaxed: nobody is there to see it */
+	sennit__store_relaxed_u32(&runtime->exiting, SENNIT__STAY);
 }

@@ -187,6 +187,27 @@ static void a_guard_is_given_back_meanwhile(void)
 	end(w);
 }
 
+static void on_count(struct sennit_task *task, int error)
+{
+	struct world *w = (struct world *)(void *)((char *)task - offsetof(struct world, jobs));
+
+	on_run(task, error);
+	model_assert(sennit_runtime_workers(w->runtime) == 2);
+}
+
+/* No handler runs before all threads are there. */
+static void what_was_posted_before_finds_all_workers(void)
+{
+	struct world *w = make(2);
+
+	w->jobs[0].given = 1;
+	sennit_post(sennit_runtime_worker(w->runtime, 0), &w->jobs[0].task, on_count);
+	model_assert(sennit_runtime_start(w->runtime) == 0);
+	model_assert(sennit_runtime_join(w->runtime) == 0);
+	model_assert(w->jobs[0].ran);
+	end(w);
+}
+
 static void fail_to_start(struct world *w)
 {
 	int error = sennit_runtime_start(w->runtime);
@@ -227,6 +248,7 @@ const struct model_scenario model_scenarios[] = {
 	LARGE(two_threads_join, 1),
 	LARGE(another_thread_finds_its_workers, 1),
 	LARGE(a_guard_is_given_back_meanwhile, 1),
+	LARGE(what_was_posted_before_finds_all_workers, 1),
 	SCENARIO(two_threads_fail_to_start_it, MODEL_ALL),
 	{0},
 };

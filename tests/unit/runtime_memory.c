@@ -147,6 +147,48 @@ static void start_without_threads_leaves_the_runtime_as_it_was(void **state)
 	}
 }
 
+enum { EARLY = 1000 };
+
+static unsigned early_ran;
+
+static void on_early(struct sennit_task *task, int error)
+{
+	(void)task;
+	RECORD(error == 0);
+	early_ran++; /* one thread after the other: none runs anything before all are there */
+}
+
+/* No thread has taken anything that it would have to give back. */
+static void what_was_posted_before_is_there_after_a_start_that_failed(void **state)
+{
+	static struct sennit_task tasks[EARLY];
+	const struct sennit_runtime_options single = { .size = sizeof single };
+
+	(void)state;
+	if (!fail_threads_after(5))
+		SKIP("threads cannot be made to fail under a sanitizer");
+	for (unsigned round = 0; round < 20 * scale(); round++) {
+		struct sennit_runtime *runtime;
+		int error;
+
+		fail_threads_after(UINT_MAX);
+		early_ran = 0;
+		assert_int_equal(sennit_runtime_create(&single, &runtime), 0);
+		for (unsigned i = 0; i < EARLY; i++)
+			sennit_post(sennit_runtime_executor(runtime), &tasks[i], on_early);
+		fail_threads_after(1);
+		error = sennit_runtime_start(runtime);
+		fail_threads_after(UINT_MAX);
+		if (error)
+			assert_int_equal(sennit_runtime_run(runtime), EARLY);
+		else /* there is one CPU */
+			assert_int_equal(sennit_runtime_join(runtime), 0);
+		assert_int_equal(sennit_runtime_destroy(runtime), 0);
+		assert_int_equal(early_ran, EARLY);
+		progress();
+	}
+}
+
 static void runtimes_that_come_and_go_leave_nothing(void **state)
 {
 	int64_t before;
@@ -183,6 +225,7 @@ int main(void)
 		TEST(every_allocation_of_create_may_fail),
 		TEST(start_without_memory_leaves_the_runtime_as_it_was),
 		TEST(start_without_threads_leaves_the_runtime_as_it_was),
+		TEST(what_was_posted_before_is_there_after_a_start_that_failed),
 		TEST(runtimes_that_come_and_go_leave_nothing),
 	};
 
