@@ -328,17 +328,22 @@ static void destroy_waits_for_what_is_abroad_alone(void)
 
 #define SCENARIO(NAME, PREEMPTIONS) {.name = #NAME, .run = NAME, .preemptions = PREEMPTIONS}
 
+/* Who starts, destroys and is destroyed takes turns by waiting for each other, which costs no
+ * preemption: one more is twice as many executions, of the guard thirteen times. */
 const struct model_scenario model_scenarios[] = {
-	SCENARIO(what_was_posted_before, 4),
-	SCENARIO(what_a_handler_posts_meanwhile, 4),
+	SCENARIO(what_was_posted_before, 3),
+	SCENARIO(what_a_handler_posts_meanwhile, 3),
 	{.name = "what_one_worker_posts_to_the_other",
 	 .run = what_one_worker_posts_to_the_other,
 	 .preemptions = 1,
 	 .enough = 100000},
-	SCENARIO(an_operation_in_flight, 4),
-	SCENARIO(an_operation_on_the_second_worker, 1),
-	SCENARIO(join_then_destroy_under_a_guard, 2),
-	SCENARIO(handlers_know_what_was_before, 4),
+	SCENARIO(an_operation_in_flight, 3),
+	{.name = "an_operation_on_the_second_worker",
+	 .run = an_operation_on_the_second_worker,
+	 .preemptions = 1,
+	 .enough = 50000},
+	SCENARIO(join_then_destroy_under_a_guard, 1),
+	SCENARIO(handlers_know_what_was_before, 3),
 	SCENARIO(run_then_destroy_under_a_guard, MODEL_ALL),
 	SCENARIO(run_then_destroy_before_the_wake, MODEL_ALL),
 	SCENARIO(stop_then_destroy, MODEL_ALL),

@@ -329,16 +329,17 @@ static void a_close_elsewhere_against_reads_that_are_served_at_once(void)
 	tube_end(t);
 }
 
+/* Three preemptions where all schedules took half a minute: ten and twenty times as many. */
 const struct model_scenario model_scenarios[] = {
 	{.name = "one_opened_and_closed_elsewhere_closes_once",
 	 .run = one_opened_and_closed_elsewhere_closes_once,
-	 .preemptions = MODEL_ALL},
+	 .preemptions = 3},
 	{.name = "one_opened_elsewhere_is_closed_by_destroy",
 	 .run = one_opened_elsewhere_is_closed_by_destroy,
 	 .preemptions = MODEL_ALL},
 	{.name = "a_cancel_just_after_opening_elsewhere_sends_no_second_message",
 	 .run = a_cancel_just_after_opening_elsewhere_sends_no_second_message,
-	 .preemptions = MODEL_ALL},
+	 .preemptions = 3},
 	{.name = "one_with_a_read_in_flight_ends_with_the_runtime",
 	 .run = one_with_a_read_in_flight_ends_with_the_runtime,
 	 .preemptions = MODEL_ALL},

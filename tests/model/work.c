@@ -309,12 +309,12 @@ static void one_waits_for_what_it_sent(void)
 const struct model_scenario model_scenarios[] = {
 	SCENARIO(one_that_was_looked_at_gets_a_message, 3),
 	SCENARIO(a_message_is_answered, 3),
-	SCENARIO(messages_cross, 3),
+	SCENARIO(messages_cross, 2),
 	SCENARIO(what_one_worker_begins_another_ends, 3),
 	LARGE(a_handler_is_injected_under_a_guard, 2),
 	LARGE(a_message_is_sent_under_a_guard, 2),
-	LARGE(a_handler_takes_a_guard, 2),
+	SCENARIO(a_handler_takes_a_guard, 2),
 	LARGE(a_handler_takes_a_guard_for_who_injects, 2),
-	SCENARIO(one_waits_for_what_it_sent, 2),
+	LARGE(one_waits_for_what_it_sent, 2),
 	{0},
 };
