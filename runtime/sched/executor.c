@@ -26,7 +26,7 @@ static __attribute__((noinline, cold)) void report(const struct sennit_executor 
 static inline bool is_sound(const struct sennit_executor *executor, const struct sennit_task *task,
 			    sennit_function *function)
 {
-	return SENNIT__LIKELY(executor && executor->runtime_ && task && function && !task->state_);
+	return SENNIT__LIKELY(task && function && !task->state_ && executor && executor->runtime_);
 }
 
 static __attribute__((noinline)) void inject(struct sennit_runtime *runtime,
@@ -40,7 +40,15 @@ static __attribute__((noinline)) void inject(struct sennit_runtime *runtime,
 	sennit__idle_offer_all(worker);
 }
 
-/* To another worker, or to the own one behind what was sent before. */
+/* To the own worker. */
+static inline void queue_here(struct sennit__worker *worker, struct sennit_task *task)
+{
+	SENNIT__TALLY(worker, posts_local, 1);
+	sennit__worker_begin(worker);
+	sennit__worker_queue(worker, task);
+}
+
+/* To a worker; to the own one behind what was sent before. */
 static __attribute__((noinline)) void hand_over(struct sennit__worker *worker,
 						struct sennit_task *task)
 {
@@ -49,20 +57,18 @@ static __attribute__((noinline)) void hand_over(struct sennit__worker *worker,
 		return;
 	}
 	sennit__worker_catch_up(worker, "sennit_post");
-	SENNIT__TALLY(worker, posts_local, 1);
-	sennit__worker_begin(worker);
-	sennit__worker_queue(worker, task);
+	queue_here(worker, task);
 }
 
-static inline void submit_to_worker(struct sennit__worker *worker, struct sennit_task *task)
+/* To all of several. */
+static __attribute__((noinline)) void share(struct sennit__worker *worker,
+					    struct sennit_task *task, bool stay)
 {
-	if (SENNIT__UNLIKELY(worker != sennit__current || sennit__worker_behind(worker))) {
-		hand_over(worker, task);
-		return;
-	}
 	SENNIT__TALLY(worker, posts_local, 1);
 	sennit__worker_begin(worker);
-	sennit__worker_queue(worker, task);
+	sennit__worker_keep(worker, task);
+	if (!stay)
+		sennit__idle_offer(worker);
 }
 
 static inline void submit_to_any(struct sennit_runtime *runtime, struct sennit_task *task,
@@ -70,26 +76,23 @@ static inline void submit_to_any(struct sennit_runtime *runtime, struct sennit_t
 {
 	struct sennit__worker *current = sennit__current;
 
-	if (SENNIT__UNLIKELY(!current || current->executor.runtime_ != runtime)) {
+	if (SENNIT__UNLIKELY(!current || current->executor.runtime_ != runtime))
 		inject(runtime, task);
-		return;
-	}
-	SENNIT__TALLY(current, posts_local, 1);
-	sennit__worker_begin(current);
-	sennit__worker_keep(current, task);
-	if (current->several && !stay)
-		sennit__idle_offer(current);
+	else if (current->several)
+		share(current, task, stay);
+	else
+		queue_here(current, task);
 }
 
 static inline void submit(struct sennit_executor *executor, struct sennit_task *task, bool stay)
 {
 	task->class_ = SENNIT__HANDLER;
-	if (executor->kind_ == SENNIT__EXECUTOR_WORKER)
-		submit_to_worker(sennit__worker_of(executor), task);
-	else if (executor->kind_ == SENNIT__EXECUTOR_RUNTIME)
+	if (executor->kind_ == SENNIT__EXECUTOR_RUNTIME)
 		submit_to_any(executor->runtime_, task, stay);
-	else
+	else if (executor->kind_ == SENNIT__EXECUTOR_STRAND)
 		sennit__strand_submit(sennit__strand_of(executor), task);
+	else
+		hand_over(sennit__worker_of(executor), task);
 }
 
 void sennit__submit(struct sennit_executor *executor, struct sennit_task *task)
@@ -102,16 +105,37 @@ void sennit__submit_stay(struct sennit_executor *executor, struct sennit_task *t
 	submit(executor, task, true);
 }
 
+/* Whether the thread is inside of the worker whose executor this is: a look at the address, which
+ * tells that it is one at all. */
+static inline bool is_own(const struct sennit_executor *executor,
+			  const struct sennit__worker *current)
+{
+	return (uintptr_t)executor ==
+	       (uintptr_t)current + offsetof(struct sennit__worker, executor);
+}
+
+static inline void prepare(struct sennit_task *task, sennit_function *function)
+{
+	task->function_ = function;
+	task->class_ = SENNIT__HANDLER;
+	task->state_ = 1;
+}
+
 void sennit_post(struct sennit_executor *executor, struct sennit_task *task,
 		 sennit_function *function)
 {
-	if (!is_sound(executor, task, function)) {
+	struct sennit__worker *worker = sennit__current;
+	bool here = is_own(executor, worker) && !sennit__worker_behind(worker);
+
+	if (SENNIT__LIKELY(here && task && function && !task->state_)) {
+		prepare(task, function);
+		queue_here(worker, task);
+	} else if (is_sound(executor, task, function)) {
+		prepare(task, function);
+		submit(executor, task, false);
+	} else {
 		report(executor, task, function, "sennit_post");
-		return;
 	}
-	task->function_ = function;
-	task->state_ = 1;
-	submit(executor, task, false);
 }
 
 /* --- defer ------------------------------------------------------------------------------------ */

@@ -64,11 +64,17 @@ struct sennit_runtime {
 void sennit__log(const struct sennit_runtime *runtime, enum sennit_log_level level,
 		 const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Misuse where the calling process is a forked child of the one that created the runtime. */
+/* Misuse where the calling process is a forked child of the one that created the runtime, whose
+ * word this is. */
+static inline void sennit__alive_check(const volatile uint32_t *alive, const char *call)
+{
+	if (SENNIT__UNLIKELY(!*alive))
+		sennit__misuse(call, "the runtime belongs to the parent of this forked process");
+}
+
 static inline void sennit__fork_check(const struct sennit_runtime *runtime, const char *call)
 {
-	if (SENNIT__UNLIKELY(!*runtime->alive))
-		sennit__misuse(call, "the runtime belongs to the parent of this forked process");
+	sennit__alive_check(runtime->alive, call);
 }
 
 static inline unsigned sennit__worker_count(const struct sennit_runtime *runtime)

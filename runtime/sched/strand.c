@@ -131,6 +131,7 @@ static bool run_functions(struct sennit_strand *strand, struct sennit__worker *w
 			  struct sennit__frame *frame)
 {
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
+	const volatile uint32_t *alive = runtime->alive;
 	struct sennit_task *task = frame->ready;
 
 	for (;;) {
@@ -140,7 +141,7 @@ static bool run_functions(struct sennit_strand *strand, struct sennit__worker *w
 		worker->budget--;
 		task->state_ = 0;
 		task->function_(task, worker->shutdown);
-		sennit__fork_check(runtime, SENNIT__FORKED);
+		sennit__alive_check(alive, SENNIT__FORKED);
 		if (SENNIT__UNLIKELY(!frame->strand))
 			return false;
 		task = frame->ready;

@@ -267,6 +267,7 @@ static inline struct sennit_task *next_handler(struct sennit__worker *worker)
 static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
 {
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
+	const volatile uint32_t *alive = worker->alive;
 	struct sennit_task *task;
 
 	worker->budget = most;
@@ -274,12 +275,13 @@ static uint64_t run_handlers(struct sennit__worker *worker, uint64_t most)
 	while (worker->budget && !sennit__load_relaxed_u32(&runtime->stopped) &&
 	       (task = next_handler(worker))) {
 		worker->budget--; /* a strand's turn takes it back, and counts its own */
-		worker->haul = NULL;
 		task->state_ = 0;
 		task->function_(task, worker->shutdown);
-		sennit__fork_check(runtime, SENNIT__FORKED);
+		sennit__alive_check(alive, SENNIT__FORKED);
 		sennit__worker_end(worker);
 	}
+	if (worker->budget != most)
+		worker->haul = NULL; /* it was the first */
 	SENNIT__TALLY(worker, handlers, most - worker->budget);
 	return most - worker->budget;
 }

@@ -86,7 +86,7 @@ struct sennit__worker {
 	/* the thread's that is inside */
 	uint64_t begun;                /* units of work, see work.h */
 	uint64_t ended;
-	struct sennit__queue pinned;   /* handlers that only this worker runs */
+	struct sennit__queue pinned;   /* handlers that only this worker runs; the only one: all */
 	struct sennit__queue messages; /* taken from the inbox, not looked at yet */
 	struct sennit_task *deferred;  /* is run next; of a row, by a task of the worker's own */
 	struct sennit_task row;
@@ -119,7 +119,7 @@ struct sennit__worker {
 	pthread_t thread;              /* of a started runtime */
 	int refused;                   /* why it is not bound: 0 or -errno; once it was started */
 
-	/* handlers that any worker may run: ours to add, everybody's to take */
+	/* handlers that any of several workers may run: ours to add, everybody's to take */
 	struct sennit__deque deque;
 
 	struct sennit__wheel wheel;    /* the last: most of it is not initialised */
