@@ -14,8 +14,8 @@
 #include <errno.h>
 #include <sennit/error.h>
 
-#define MESSAGE ((uint64_t)1)
-#define CLOSING ((uint64_t)2)
+#define MESSAGE SENNIT__WORD_MESSAGE
+#define CLOSING SENNIT__WORD_CLOSING
 #define CANCEL ((uint64_t)4)
 #define CANCELS ((((uint64_t)1 << SENNIT__CANCEL_BITS) - 1) * CANCEL)
 
@@ -117,12 +117,7 @@ struct sennit__slot *sennit__object_slot(const struct sennit_object *object)
 	struct sennit__slot *slot = object->tag_ == SENNIT__OBJECT_TAG ? object->slot_ : NULL;
 	uint64_t word;
 
-	if (!slot)
-		return NULL;
-	word = sennit__load_acquire_u64(&slot->word); /* P1 */
-	if (sennit__generation_of(word) != object->generation_ || word & CLOSING)
-		return NULL;
-	return slot;
+	return slot && sennit__object_is_open(object, &word) ? slot : NULL;
 }
 
 /* --- closing ---------------------------------------------------------------------------------- */
@@ -260,12 +255,12 @@ struct sennit_op *sennit_op_next(const struct sennit_op *op)
 static int make_known(struct sennit__slot *slot)
 {
 	struct sennit__io *io = sennit__io_of(slot->owner);
-	bool direct = !slot->type && !sennit__slot_is_timer(slot);
-	int error = direct ? io->backend->attach(slot) : 0;
+	bool described = !slot->type && !sennit__slot_is_timer(slot);
+	int error = described ? io->backend->attach(slot) : 0;
 
 	if (error)
 		return error;
-	slot->flags |= direct ? SENNIT__SLOT_KNOWN | SENNIT__SLOT_DIRECT : SENNIT__SLOT_KNOWN;
+	slot->flags |= slot->type ? SENNIT__SLOT_KNOWN : SENNIT__SLOT_KNOWN | SENNIT__SLOT_DIRECT;
 	slot->known_prev = NULL;
 	slot->known_next = io->known;
 	if (io->known)
@@ -469,9 +464,9 @@ void sennit__object_start(struct sennit_object *object, struct sennit_op *op)
 	}
 }
 
-/* Whether this start is the common case: on the owner, with nothing sent before, on the open object
- * of a descriptor that is known, with nothing special about it. Then it is stamped and its unit
- * begun. */
+/* Whether this start is the common case: on the owner, with nothing sent before, on an open object
+ * that is known and of no stream type, with nothing special about it. Then it is stamped and its
+ * unit begun. */
 static inline bool start_at_once(struct sennit_object *object, struct sennit_op *op)
 {
 	const int special = SENNIT__OP_EMPTY | SENNIT__OP_WANTS;
@@ -523,6 +518,14 @@ void sennit__object_start_write(struct sennit_object *object, struct sennit_op *
 	sennit__op_append(&slot->queue[SENNIT__WRITES], op);
 	if ((slot->flags & (SENNIT__SLOT_WRITABLE | SENNIT__SLOT_LISTED)) == SENNIT__SLOT_WRITABLE)
 		sennit__io_list(slot);
+}
+
+void sennit__object_start_timer_wait(struct sennit_object *object, struct sennit_op *op)
+{
+	if (start_at_once(object, op))
+		admit_wait(object->slot_, op);
+	else
+		sennit__object_start(object, op);
 }
 
 void sennit__object_wait(struct sennit_object *object, int what, struct sennit_op *op,

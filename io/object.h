@@ -51,6 +51,9 @@
 #endif
 #define SENNIT__GENERATION_SHIFT (SENNIT__CANCEL_BITS + 2)
 
+#define SENNIT__WORD_MESSAGE ((uint64_t)1)
+#define SENNIT__WORD_CLOSING ((uint64_t)2)
+
 static inline uint32_t sennit__generation_of(uint64_t word)
 {
 	return (uint32_t)(word >> SENNIT__GENERATION_SHIFT);
@@ -70,7 +73,7 @@ enum {
 	SENNIT__SLOT_UNSURE = 0x40,     /* a short read does not prove that nothing is left */
 	SENNIT__SLOT_ENDING = 0x80,     /* several operations are being ended */
 	SENNIT__SLOT_SERVING = 0x100,   /* a stream type's read is being called; << 1: its write */
-	SENNIT__SLOT_DIRECT = 0x400,    /* known, and over a descriptor: the common case */
+	SENNIT__SLOT_DIRECT = 0x400,    /* known, and no stream type's: the common case */
 	SENNIT__SLOT_CONNECTING = 0x800, /* reads wait for a connect */
 };
 
@@ -148,6 +151,14 @@ static inline void sennit__object_check(const struct sennit_object *object, cons
 		sennit__misuse(call, "the object was neither initialised nor opened");
 }
 
+/* Whether the object, which has a slot, is open; *word is what says so. */
+static inline bool sennit__object_is_open(const struct sennit_object *object, uint64_t *word)
+{
+	*word = sennit__load_acquire_u64(&object->slot_->word); /* P1 */
+	return sennit__generation_of(*word) == object->generation_ &&
+	       !(*word & SENNIT__WORD_CLOSING);
+}
+
 /* The slot, or NULL where the object is not open. */
 struct sennit__slot *sennit__object_slot(const struct sennit_object *object);
 
@@ -156,9 +167,10 @@ struct sennit__slot *sennit__object_slot(const struct sennit_object *object);
 /* Starts a prepared operation. From any thread. */
 void sennit__object_start(struct sennit_object *object, struct sennit_op *op);
 
-/* The same for reads and for writes, with the common case in line. */
+/* The same for reads, for writes, and for waits for a timer, with the common case in line. */
 void sennit__object_start_read(struct sennit_object *object, struct sennit_op *op);
 void sennit__object_start_write(struct sennit_object *object, struct sennit_op *op);
+void sennit__object_start_timer_wait(struct sennit_object *object, struct sennit_op *op);
 
 /* Prepares and starts a readiness wait. */
 void sennit__object_wait(struct sennit_object *object, int what, struct sennit_op *op,

@@ -113,6 +113,14 @@ static void take_requested(struct sennit__timer_slot *timer)
 		set_expiry(timer, units == UNITS_MASK ? SENNIT__NEVER : (units - 1) << UNIT_BITS);
 }
 
+static void end_wait(struct sennit__slot *slot, struct sennit_op *op)
+{
+	SENNIT__TALLY(slot->owner, cancels_decided, 1);
+	if (sennit__wheel_holds(&op->timer_))
+		sennit__wheel_disarm(&slot->owner->wheel, &op->timer_);
+	sennit__object_done_in(slot, SENNIT__READS, op, -ECANCELED);
+}
+
 static void take_ones(struct sennit__timer_slot *timer)
 {
 	struct sennit_op **queue = &timer->slot.queue[SENNIT__READS];
@@ -121,7 +129,7 @@ static void take_ones(struct sennit__timer_slot *timer)
 	if (!found || (uint32_t)(found >> 32) != generation_of(&timer->slot))
 		return;
 	for (uint32_t count = (uint32_t)found; count && *queue; count--)
-		sennit__object_end(&timer->slot, *queue, SENNIT_CANCEL_TERMINAL, -ECANCELED);
+		end_wait(&timer->slot, *queue);
 }
 
 void sennit__timer_apply(struct sennit__slot *slot, bool arrived)
@@ -179,23 +187,28 @@ struct change {
 	bool visiting; /* no turn will end that a delay could be counted from */
 };
 
-static int count_waits(const struct sennit__slot *slot)
-{
-	int count = 0;
-
-	for (const struct sennit_op *op = slot->queue[SENNIT__READS]; op; op = sennit_op_next(op))
-		count++;
-	return count;
-}
-
 static int end_oldest(struct sennit__slot *slot)
 {
 	struct sennit_op *oldest = slot->queue[SENNIT__READS];
 
-	if (!oldest)
-		return 0;
-	sennit__object_end(slot, oldest, SENNIT_CANCEL_TERMINAL, -ECANCELED);
-	return 1;
+	if (oldest)
+		end_wait(slot, oldest);
+	return oldest != NULL;
+}
+
+/* Ends all waits; how many. Those that are on their way, begun before, end as a cancel from
+ * elsewhere would end them, and what was asked for by a message on its way is over. */
+static int end_all(struct sennit_timer *handle, uint64_t word)
+{
+	struct sennit__slot *slot = handle->object_.slot_;
+	int count = 0;
+
+	while (end_oldest(slot))
+		count++;
+	if (SENNIT__UNLIKELY(word & SENNIT__WORD_MESSAGE || slot->owner->messages.head ||
+			     sennit__worker_behind(slot->owner)))
+		sennit__object_cancel(&handle->object_);
+	return count;
 }
 
 /* On the owner, or as its visitor. */
@@ -203,10 +216,11 @@ static int change_here(struct sennit_timer *handle, const struct change *change)
 {
 	struct sennit__slot *slot = handle->object_.slot_;
 	struct sennit__timer_slot *timer = timer_of(slot);
+	uint64_t word;
 	int count;
 
 	sennit__worker_catch_up(slot->owner, "a change of a timer");
-	if (!sennit__object_slot(&handle->object_))
+	if (!sennit__object_is_open(&handle->object_, &word))
 		return -EBADF;
 	if (change->what == CANCEL_ONE)
 		return end_oldest(slot);
@@ -214,8 +228,7 @@ static int change_here(struct sennit_timer *handle, const struct change *change)
 		fix_expiry(timer);
 		return 0;
 	}
-	count = count_waits(slot);
-	sennit__object_cancel(&handle->object_); /* and what was asked for before is over */
+	count = end_all(handle, word);
 	if (change->what == EXPIRES_AT)
 		set_expiry(timer, change->time_ns);
 	if (change->what == EXPIRES_AFTER) {
@@ -292,7 +305,7 @@ static int request(struct sennit_object *object, const struct change *change)
 										  : -EBADF;
 }
 
-static int change(struct sennit_timer *handle, struct change change, const char *call)
+static int change(struct sennit_timer *handle, struct change *change, const char *call)
 {
 	struct sennit__slot *slot;
 	int count;
@@ -305,11 +318,11 @@ static int change(struct sennit_timer *handle, struct change change, const char 
 	sennit__object_check(&handle->object_, call);
 	sennit__fork_check(slot->owner->executor.runtime_, call);
 	if (sennit__current == slot->owner)
-		return change_here(handle, &change);
+		return change_here(handle, change);
 	if (!sennit__worker_enter(slot->owner, SENNIT__VISITED))
-		return request(&handle->object_, &change);
-	change.visiting = true;
-	count = change_here(handle, &change);
+		return request(&handle->object_, change);
+	change->visiting = true;
+	count = change_here(handle, change);
 	sennit__worker_leave(slot->owner);
 	return count;
 }
@@ -318,37 +331,37 @@ static int change(struct sennit_timer *handle, struct change change, const char 
 
 int sennit_timer_expires_at(struct sennit_timer *timer, uint64_t expiry_ns)
 {
-	const struct change at = {.what = EXPIRES_AT, .time_ns = expiry_ns};
+	struct change at = {.what = EXPIRES_AT, .time_ns = expiry_ns};
 
-	return change(timer, at, "sennit_timer_expires_at");
+	return change(timer, &at, "sennit_timer_expires_at");
 }
 
 int sennit_timer_expires_after(struct sennit_timer *timer, uint64_t delay_ns)
 {
-	const struct change after = {.what = EXPIRES_AFTER, .time_ns = delay_ns};
+	struct change after = {.what = EXPIRES_AFTER, .time_ns = delay_ns};
 
-	return change(timer, after, "sennit_timer_expires_after");
+	return change(timer, &after, "sennit_timer_expires_after");
 }
 
 int sennit_timer_cancel(struct sennit_timer *timer)
 {
-	const struct change cancel = {.what = CANCEL};
+	struct change cancel = {.what = CANCEL};
 
-	return change(timer, cancel, "sennit_timer_cancel");
+	return change(timer, &cancel, "sennit_timer_cancel");
 }
 
 int sennit_timer_cancel_one(struct sennit_timer *timer)
 {
-	const struct change cancel_one = {.what = CANCEL_ONE};
+	struct change cancel_one = {.what = CANCEL_ONE};
 
-	return change(timer, cancel_one, "sennit_timer_cancel_one");
+	return change(timer, &cancel_one, "sennit_timer_cancel_one");
 }
 
 uint64_t sennit_timer_expiry(struct sennit_timer *timer)
 {
-	const struct change none = {.what = EXPIRY};
+	struct change none = {.what = EXPIRY};
 
-	if (change(timer, none, "sennit_timer_expiry") < 0)
+	if (change(timer, &none, "sennit_timer_expiry") < 0)
 		return 0;
 	return timer_of(timer->object_.slot_)->expiry.deadline_ns_;
 }
@@ -357,7 +370,7 @@ void sennit_timer_async_wait(struct sennit_timer *timer, struct sennit_op *op,
 			     sennit_handler *handler)
 {
 	sennit__op_prepare(op, handler, SENNIT__TIMER_WAIT, 0);
-	sennit__object_start(&timer->object_, op);
+	sennit__object_start_timer_wait(&timer->object_, op);
 }
 
 void sennit_timer_close(struct sennit_timer *timer)

@@ -16,9 +16,10 @@
  *             (object.h): where that finds the timer closed the request stays, marked with a
  *             generation that is over, and the owner of the next one drops it. A request of a later
  *             generation tells who comes late that its timer is closed.
- *             The owner takes requests when the message arrives, and an expiry earlier where it
- *             makes a change of its own, or admits a wait that was started after the request was
- *             counted. Where no message is on its way none is counted yet.
+ *             The owner takes requests when the message arrives, and an expiry earlier where,
+ *             with a message on its way, it makes a change of its own, or admits a wait that was
+ *             started after the request was counted. Where none is on its way none is counted yet:
+ *             then a change of the owner's own ends what waits, and leaves the slot's word alone.
  * Progress    everything lock-free; one compare-and-swap loop and one push.
  * Orders      Both words carry all that they tell: everything is relaxed. That the owner sees a
  *             request when it sees what came after it: the cas of the slot's word (object.P1), or

@@ -3,12 +3,14 @@
  * what its thread starts afterwards come in that order, however late the message is; a request that
  * comes too late for its timer does nothing to the next one in its slot.
  */
+#include "runtime/base/atomic.h"
 #include "tests/model/object.h"
 
 struct timers {
 	struct world w;
 	struct sennit_timer timer;
 	struct sennit_timer old; /* a handle of one that is closed, or will be */
+	struct sennit__atomic_u32 expired; /* told by who set the expiry, when that was done */
 };
 
 static void wait_call(struct timers *t, int i)
@@ -144,6 +146,41 @@ static void the_owners_change_against_one_elsewhere(void)
 	timers_end(t);
 }
 
+static void expire_and_tell(void *argument)
+{
+	struct timers *t = argument;
+
+	expire(t);
+	sennit__store_release_u32(&t->expired, 1); /* to on_owner_never_again */
+}
+
+static void on_owner_never_again(struct sennit_task *task, int error)
+{
+	struct timers *t = (struct timers *)(void *)posted_by(task);
+
+	(void)error;
+	model_thread(cancel_timer, t);
+	model_thread(expire_and_tell, t);
+	if (!sennit__load_acquire_u32(&t->expired)) /* of expire_and_tell */
+		return;
+	sennit_timer_expires_at(&t->timer, SENNIT_NEVER);
+	wait_call(t, 0);
+}
+
+/* Also where what tells of the other change is a third thread's message, which is on its way. */
+static void the_owners_change_stands_where_another_came_before(void)
+{
+	struct timers *t = timers_new();
+
+	post(&t->w, on_owner_never_again);
+	look(&t->w);
+	model_join();
+	look(&t->w);
+	model_assert(!t->w.call[0].ended || t->w.call[0].error == -ECANCELED);
+	model_outcome("%s", t->w.call[0].started ? name_of(&t->w.call[0]) : "before");
+	timers_end(t);
+}
+
 /* --- one of several --------------------------------------------------------------------------- */
 
 static void cancel_one(void *argument)
@@ -255,6 +292,10 @@ const struct model_scenario model_scenarios[] = {
 	 .run = the_owners_change_against_one_elsewhere,
 	 .preemptions = 3,
 	 .outcomes = "ends+ends ends+expires expires+ends expires+expires pends+ends"},
+	{.name = "the_owners_change_stands_where_another_came_before",
+	 .run = the_owners_change_stands_where_another_came_before,
+	 .preemptions = 2,
+	 .outcomes = "before ends pends"},
 	{.name = "each_cancel_one_elsewhere_ends_one_wait",
 	 .run = each_cancel_one_elsewhere_ends_one_wait,
 	 .preemptions = 2},
