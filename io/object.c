@@ -464,18 +464,16 @@ void sennit__object_start(struct sennit_object *object, struct sennit_op *op)
 	}
 }
 
-/* Whether this start is the common case: on the owner, with nothing sent before, on an open object
- * that is known and of no stream type, with nothing special about it. Then it is stamped and its
- * unit begun. */
+/* Whether this start, with nothing special about the operation but its options, is the common case:
+ * on the owner, with nothing sent before, on an open object that is known and of no stream type.
+ * Then it is stamped and its unit begun. */
 static inline bool start_at_once(struct sennit_object *object, struct sennit_op *op)
 {
-	const int special = SENNIT__OP_EMPTY | SENNIT__OP_WANTS;
 	struct sennit__slot *slot = object->slot_;
 	struct sennit__worker *owner;
 	uint64_t word;
 
-	if (SENNIT__UNLIKELY(object->tag_ != SENNIT__OBJECT_TAG || !slot || op->options_ ||
-			     op->task_.flags_ & special))
+	if (SENNIT__UNLIKELY(object->tag_ != SENNIT__OBJECT_TAG || !slot || op->options_))
 		return false;
 	owner = slot->owner;
 	/* relaxed: where it is closed sennit__object_start looks again; that a cancel came before

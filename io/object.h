@@ -167,7 +167,8 @@ struct sennit__slot *sennit__object_slot(const struct sennit_object *object);
 /* Starts a prepared operation. From any thread. */
 void sennit__object_start(struct sennit_object *object, struct sennit_op *op);
 
-/* The same for reads, for writes, and for waits for a timer, with the common case in line. */
+/* The same for reads, for writes, and for waits for a timer, with the common case in line; not of
+ * an operation that transfers nothing, or has a condition. */
 void sennit__object_start_read(struct sennit_object *object, struct sennit_op *op);
 void sennit__object_start_write(struct sennit_object *object, struct sennit_op *op);
 void sennit__object_start_timer_wait(struct sennit_object *object, struct sennit_op *op);

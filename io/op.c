@@ -14,6 +14,13 @@
 _Static_assert(sizeof(struct sennit_op) <= 160, "the size that users embed");
 _Static_assert(offsetof(struct sennit_op, task_) == 0, "an operation begins with a task");
 
+void sennit__op_report(const struct sennit_op *op, sennit_handler *handler)
+{
+	sennit__op_check(op);
+	if (!handler)
+		sennit__misuse("an initiating function", "the handler is NULL");
+}
+
 void sennit_op_bind_executor(struct sennit_op *op, struct sennit_executor *executor)
 {
 	if (op->task_.state_)

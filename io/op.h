@@ -108,6 +108,16 @@ static inline void sennit__op_check(const struct sennit_op *op)
 		sennit__misuse("an initiating function", "the operation is already in flight");
 }
 
+/* Whether an operation can be started. */
+static inline bool sennit__op_is_free(const struct sennit_op *op, sennit_handler *handler)
+{
+	return op && !op->task_.state_ && handler;
+}
+
+/* What is wrong where it cannot: misuse. Not said to return never, so that who returns after it
+ * needs no frame where nothing is. */
+void sennit__op_report(const struct sennit_op *op, sennit_handler *handler);
+
 /* Readies an operation for a start. Misuse where it is in flight. */
 static inline void sennit__op_prepare(struct sennit_op *op, sennit_handler *handler, int kind,
 				      int flags)

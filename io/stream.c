@@ -11,26 +11,33 @@ static inline int flags_of(int kind)
 	return (kind & 0xf0) == SENNIT__WHILE ? SENNIT__OP_WANTS : 0;
 }
 
-/* Marks an operation that is to transfer nothing. */
-static inline void mark_empty(struct sennit_op *op, int kind, bool no_room)
+/* Whether an operation of that kind is to transfer nothing. */
+static inline bool is_empty(const struct sennit_op *op, int kind, bool no_room)
 {
-	if (SENNIT__UNLIKELY(no_room ||
-			     ((kind & 0xf0) == SENNIT__AT_LEAST && !op->goal_.minimum)))
-		op->task_.flags_ |= SENNIT__OP_EMPTY;
+	return no_room || ((kind & 0xf0) == SENNIT__AT_LEAST && !op->goal_.minimum);
 }
 
 static inline void start_one(struct sennit_stream *stream, const void *data, size_t size,
 		      struct sennit_op *op, sennit_handler *handler, int kind)
 {
+	if (SENNIT__UNLIKELY(!sennit__op_is_free(op, handler))) {
+		sennit__op_report(op, handler);
+		return;
+	}
 	sennit__op_prepare(op, handler, kind, flags_of(kind));
-	mark_empty(op, kind, !size);
 	/* a write never writes here; one cursor serves both directions */
 	op->buffer_.one.data = (char *)(uintptr_t)data;
 	op->buffer_.one.size = size;
-	if ((kind & 0x0f) == SENNIT__READ)
+	if (SENNIT__UNLIKELY(is_empty(op, kind, !size))) {
+		op->task_.flags_ |= SENNIT__OP_EMPTY;
+		sennit__object_start(&stream->object_, op);
+	} else if (flags_of(kind)) {
+		sennit__object_start(&stream->object_, op);
+	} else if ((kind & 0x0f) == SENNIT__READ) {
 		sennit__object_start_read(&stream->object_, op);
-	else
+	} else {
 		sennit__object_start_write(&stream->object_, op);
+	}
 }
 
 static void start_many(struct sennit_stream *stream, const struct iovec *vector, int count,
@@ -43,7 +50,8 @@ static void start_many(struct sennit_stream *stream, const struct iovec *vector,
 		count--;
 	}
 	sennit__op_prepare(op, handler, kind, flags_of(kind) | SENNIT__OP_MANY);
-	mark_empty(op, kind, !count);
+	if (is_empty(op, kind, !count))
+		op->task_.flags_ |= SENNIT__OP_EMPTY;
 	op->buffer_.many.vector = vector;
 	op->buffer_.many.offset = 0;
 	op->count_ = (uint32_t)count;
