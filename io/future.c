@@ -20,7 +20,6 @@
 #include "runtime/sched/worker.h"
 
 #include <errno.h>
-#include <limits.h>
 
 enum { PENDING, WAITED, DONE };
 
@@ -45,21 +44,6 @@ void sennit_future_complete(struct sennit_op *op, int error, size_t bytes)
 	sennit__futex_wake_all(state);
 }
 
-/* Milliseconds until the deadline, at least 1 and -1 for ever; 0 where it has come. */
-static int until(uint64_t deadline_ns)
-{
-	uint64_t now_ns;
-	uint64_t ms;
-
-	if (deadline_ns == SENNIT__NEVER)
-		return -1;
-	now_ns = deadline_ns ? sennit__clock_now() : 0;
-	if (deadline_ns <= now_ns)
-		return 0;
-	ms = (deadline_ns - now_ns - 1) / 1000000 + 1;
-	return ms > INT_MAX ? INT_MAX : (int)ms;
-}
-
 int sennit_future_wait(struct sennit_future *future, uint64_t deadline_ns, size_t *bytes)
 {
 	struct sennit__atomic_u32 *state = state_of(future);
@@ -68,7 +52,7 @@ int sennit_future_wait(struct sennit_future *future, uint64_t deadline_ns, size_
 	if (sennit__current)
 		sennit__misuse("sennit_future_wait", "called on a worker, which it would block");
 	while ((found = sennit__load_acquire_u32(state)) != DONE) { /* P1 */
-		int timeout_ms = until(deadline_ns);
+		int timeout_ms = sennit__clock_ms_until(deadline_ns);
 
 		if (!timeout_ms)
 			return -EINPROGRESS;

@@ -557,10 +557,10 @@ void sennit__object_end(struct sennit__slot *slot, struct sennit_op *op, int typ
 {
 	bool connect = sennit__op_does(op) == SENNIT__CONNECT;
 
+	if (op->task_.flags_ & SENNIT__OP_ASKED)
+		return;
 	SENNIT__TALLY(slot->owner, cancels_decided, 1);
 	if (slot->type && slot->type->cancel && op->task_.flags_ & SENNIT__OP_SERVED) {
-		if (op->task_.flags_ & SENNIT__OP_ASKED)
-			return;
 		if (types & SENNIT_CANCEL_TERMINAL)
 			op->task_.flags_ |= SENNIT__OP_ASKED;
 		slot->type->cancel(slot->self, op, types, error);

@@ -21,26 +21,27 @@ void sennit__op_report(const struct sennit_op *op, sennit_handler *handler)
 		sennit__misuse("an initiating function", "the handler is NULL");
 }
 
-void sennit_op_bind_executor(struct sennit_op *op, struct sennit_executor *executor)
+/* Has `chosen` in the place of what was chosen among `those` options. */
+static void choose(struct sennit_op *op, int chosen, int those, const char *call)
 {
 	if (op->task_.state_)
-		sennit__misuse("sennit_op_bind_executor", "the operation is in flight");
+		sennit__misuse(call, "the operation is in flight");
+	op->options_ = (unsigned char)((op->options_ & ~those) | chosen);
+}
+
+void sennit_op_bind_executor(struct sennit_op *op, struct sennit_executor *executor)
+{
+	choose(op, executor ? SENNIT__OPTION_EXECUTOR : 0, SENNIT__OPTION_EXECUTOR,
+	       "sennit_op_bind_executor");
 	op->bound_ = executor;
-	op->options_ &= (unsigned char)~SENNIT__OPTION_EXECUTOR;
-	if (executor)
-		op->options_ |= SENNIT__OPTION_EXECUTOR;
 }
 
 /* --- cancellation ----------------------------------------------------------------------------- */
 
 void sennit_op_bind_slot(struct sennit_op *op, struct sennit_cancel_slot *slot)
 {
-	if (op->task_.state_)
-		sennit__misuse("sennit_op_bind_slot", "the operation is in flight");
+	choose(op, slot ? SENNIT__OPTION_SLOT : 0, SENNIT__OPTION_SLOT, "sennit_op_bind_slot");
 	op->cancel_slot_ = slot;
-	op->options_ &= (unsigned char)~SENNIT__OPTION_SLOT;
-	if (slot)
-		op->options_ |= SENNIT__OPTION_SLOT;
 }
 
 /* The guarantees among `types` that the operation can give: what is composed of several transfers
@@ -141,11 +142,8 @@ void sennit_op_cancel(struct sennit_op *op, int types)
 
 void sennit_op_allow_inline(struct sennit_op *op, bool allow)
 {
-	if (op->task_.state_)
-		sennit__misuse("sennit_op_allow_inline", "the operation is in flight");
-	op->options_ &= (unsigned char)~SENNIT__OPTION_INLINE;
-	if (allow)
-		op->options_ |= SENNIT__OPTION_INLINE;
+	choose(op, allow ? SENNIT__OPTION_INLINE : 0, SENNIT__OPTION_INLINE,
+	       "sennit_op_allow_inline");
 }
 
 bool sennit__op_let_go(struct sennit_op *op)
@@ -196,14 +194,8 @@ void sennit__op_aim(struct sennit_op *op, struct sennit_executor *own)
 
 static void choose_deadline(struct sennit_op *op, int option, uint64_t time_ns, const char *call)
 {
-	const unsigned char both = SENNIT__OPTION_AFTER | SENNIT__OPTION_AT;
-
-	if (op->task_.state_)
-		sennit__misuse(call, "the operation is in flight");
-	op->options_ &= (unsigned char)~both;
-	if (time_ns == SENNIT__NEVER)
-		return;
-	op->options_ |= (unsigned char)option;
+	choose(op, time_ns == SENNIT__NEVER ? 0 : option,
+	       SENNIT__OPTION_AFTER | SENNIT__OPTION_AT, call);
 	op->timer_.deadline_ns_ = time_ns;
 }
 

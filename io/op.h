@@ -17,16 +17,10 @@
  *
  * What comes later, and how it will use what is here:
  *
- *   Strands. An executor kind; a finished operation bound to one is handed over by sennit__submit,
- *     as it is now to another worker. Nothing here knows.
- *   Stealing. sennit__submit puts posts to the runtime's executor on worker->shared, which becomes
- *     a deque; operations are never stealable: they are queued on worker->pinned.
  *   io_uring. A backend (backend/backend.h): read and write fill a submission entry instead of
  *     trying the call, with {slot, generation} as its data; the finish comes with the completion
  *     entry. sennit__object_end then only asks the kernel (flag ASKED, as for stream types with a
  *     cancel function); that a slot is freed with its last operation is so already.
- *   TLS. A stream type (stream_implement.h): its block starts lower operations on the owner, whose
- *     handlers arrive through the owner's queue; sennit_op_next shows it the writes it may gather.
  *   Simulation. A backend, and a set of functions behind sys/sys.h.
  */
 #ifndef SENNIT_IO_OP_H

@@ -238,28 +238,12 @@ static void take_wakes(struct sennit__io *io)
 	io->worker->wakes_owed -= (int64_t)wakes;
 }
 
-/* Milliseconds until a deadline, never too few. */
-static int timeout_ms(uint64_t deadline_ns)
-{
-	uint64_t now;
-	uint64_t ms;
-
-	if (deadline_ns == 0)
-		return 0;
-	if (deadline_ns == SENNIT__NEVER)
-		return -1;
-	now = sennit__clock_now();
-	if (deadline_ns <= now)
-		return 0;
-	ms = (deadline_ns - now - 1) / 1000000 + 1;
-	return ms > INT_MAX ? INT_MAX : (int)ms;
-}
-
 static void collect(struct sennit__io *io, uint64_t deadline_ns)
 {
 	struct epoll_event events[EVENTS_MAX];
 	unsigned told = 0;
-	int count = sennit__sys_epoll_wait(io->epoll, events, EVENTS_MAX, timeout_ms(deadline_ns));
+	int count = sennit__sys_epoll_wait(io->epoll, events, EVENTS_MAX,
+					   sennit__clock_ms_until(deadline_ns));
 
 	SENNIT__TALLY(io->worker, polls, 1);
 	for (int i = 0; i < count; i++) {

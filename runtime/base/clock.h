@@ -11,6 +11,10 @@
 /* Nanoseconds of CLOCK_MONOTONIC. Costs more than a post: once a turn, never once an operation. */
 uint64_t sennit__clock_now(void);
 
+/* Milliseconds until the deadline, rounded up, as the kernel's waits take them: 0 where it has come
+ * (0 is such a one, for which no time is asked), -1 for ever. */
+int sennit__clock_ms_until(uint64_t deadline_ns);
+
 /* a + b, or SENNIT__NEVER where that overflows. */
 static inline uint64_t sennit__clock_add(uint64_t a, uint64_t b)
 {

@@ -75,11 +75,11 @@ static void count_won(struct sennit__worker *worker, unsigned rank)
 
 	if (!ends) /* nothing is known of any two */
 		SENNIT__TALLY(worker, steals_won_node, 1);
-	else if (rank < ends[SENNIT__DISTANCE_CORE])
+	else if (rank < ends[SENNIT_DISTANCE_CORE])
 		SENNIT__TALLY(worker, steals_won_core, 1);
-	else if (rank < ends[SENNIT__DISTANCE_CACHE])
+	else if (rank < ends[SENNIT_DISTANCE_CACHE])
 		SENNIT__TALLY(worker, steals_won_cache, 1);
-	else if (rank < ends[SENNIT__DISTANCE_NODE])
+	else if (rank < ends[SENNIT_DISTANCE_NODE])
 		SENNIT__TALLY(worker, steals_won_node, 1);
 	else
 		SENNIT__TALLY(worker, steals_won_far, 1);

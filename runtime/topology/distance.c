@@ -45,7 +45,7 @@ static uint64_t distance(const void *context, unsigned from, unsigned to)
 	const struct survey *survey = context;
 	hwloc_obj_t a = survey->unit[from];
 	hwloc_obj_t b = survey->unit[to];
-	uint64_t kind = SENNIT__DISTANCE_NODE;
+	uint64_t kind = SENNIT_DISTANCE_NODE;
 	uint64_t within = 0;
 
 	if (a && b) {
@@ -53,12 +53,12 @@ static uint64_t distance(const void *context, unsigned from, unsigned to)
 			a == b ? a : hwloc_get_common_ancestor_obj(survey->topology, a, b);
 
 		if (both->type == HWLOC_OBJ_PU || both->type == HWLOC_OBJ_CORE)
-			kind = SENNIT__DISTANCE_CORE;
+			kind = SENNIT_DISTANCE_CORE;
 		else if (hwloc_obj_type_is_dcache(both->type))
-			kind = SENNIT__DISTANCE_CACHE;
+			kind = SENNIT_DISTANCE_CACHE;
 		else if (survey->node[from] != survey->node[to])
-			kind = SENNIT__DISTANCE_FAR;
-		if (kind == SENNIT__DISTANCE_FAR)
+			kind = SENNIT_DISTANCE_FAR;
+		if (kind == SENNIT_DISTANCE_FAR)
 			within = latency(survey, survey->node[from], survey->node[to]);
 		within = within << 8 | (uint64_t)(255 - (both->depth & 255));
 	}

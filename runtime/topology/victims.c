@@ -26,7 +26,7 @@ static void write_row(uint16_t *row, const struct other *others, unsigned count,
 	uint16_t *ends = row + count;
 	unsigned first = 0;
 
-	for (unsigned d = 0; d < SENNIT__DISTANCES; d++)
+	for (unsigned d = 0; d < SENNIT_DISTANCES; d++)
 		ends[d] = 0;
 	for (unsigned end = 0; end < count; first = end) {
 		unsigned many;
@@ -37,7 +37,7 @@ static void write_row(uint16_t *row, const struct other *others, unsigned count,
 		for (unsigned i = 0; i < many; i++)
 			row[first + i] = (uint16_t)others[first + (worker + i) % many].worker;
 		for (unsigned d = (unsigned)(others[first].distance >> SENNIT__DISTANCE_SHIFT);
-		     d < SENNIT__DISTANCES; d++)
+		     d < SENNIT_DISTANCES; d++)
 			ends[d] = (uint16_t)end;
 	}
 }
@@ -45,7 +45,7 @@ static void write_row(uint16_t *row, const struct other *others, unsigned count,
 int sennit__victims_init(struct sennit__victims *victims, unsigned count,
 			 sennit__distance_of *distance, const void *context)
 {
-	size_t row = count - 1u + SENNIT__DISTANCES;
+	size_t row = count - 1u + SENNIT_DISTANCES;
 	struct other *others = malloc(count * sizeof *others);
 
 	victims->count = count;
@@ -64,7 +64,7 @@ int sennit__victims_init(struct sennit__victims *victims, unsigned count,
 			others[n].worker = to;
 			others[n++].distance =
 				distance ? distance(context, from, to)
-					 : (uint64_t)SENNIT__DISTANCE_NODE
+					 : (uint64_t)SENNIT_DISTANCE_NODE
 						   << SENNIT__DISTANCE_SHIFT;
 		}
 		qsort(others, n, sizeof *others, compare);

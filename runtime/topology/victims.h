@@ -7,24 +7,16 @@
 #ifndef SENNIT_RUNTIME_TOPOLOGY_VICTIMS_H
 #define SENNIT_RUNTIME_TOPOLOGY_VICTIMS_H
 
+#include <sennit/counters.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* What two workers share: a core, a cache, a memory node (or nothing is known of them), nothing. */
-enum sennit__distance {
-	SENNIT__DISTANCE_CORE,
-	SENNIT__DISTANCE_CACHE,
-	SENNIT__DISTANCE_NODE,
-	SENNIT__DISTANCE_FAR,
-	SENNIT__DISTANCES
-};
 
 struct sennit__victims {
 	unsigned count; /* workers */
 	uint16_t *rows; /* for each: count - 1 others, then where each distance ends among them */
 };
 
-/* How far `to` is from `from`: an enum sennit__distance in the upper eight bits, below them what
+/* How far `to` is from `from`: an enum sennit_distance in the upper eight bits, below them what
  * makes a difference among those. It need not be the same the other way round. */
 typedef uint64_t sennit__distance_of(const void *context, unsigned from, unsigned to);
 
@@ -40,7 +32,7 @@ void sennit__victims_fini(struct sennit__victims *victims);
 static inline const uint16_t *sennit__victims_of(const struct sennit__victims *victims,
 						 unsigned worker)
 {
-	return victims->rows + (size_t)worker * (victims->count - 1u + SENNIT__DISTANCES);
+	return victims->rows + (size_t)worker * (victims->count - 1u + SENNIT_DISTANCES);
 }
 
 /* ends[d]: how many of them are at distance d or nearer; [d - 1] is where distance d begins. */

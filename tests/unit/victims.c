@@ -60,14 +60,14 @@ static void assert_row(const struct sennit__plan *plan, unsigned worker, const c
 	size_t used = 0;
 	unsigned i = 0;
 
-	for (unsigned d = 0; d < SENNIT__DISTANCES; d++) {
+	for (unsigned d = 0; d < SENNIT_DISTANCES; d++) {
 		used += (size_t)snprintf(text + used, sizeof text - used, "%s", d ? " |" : "");
 		for (; i < ends[d]; i++)
 			used += (size_t)snprintf(text + used, sizeof text - used, " %u", row[i]);
 		assert_in_range(used, 0, sizeof text - 1);
 	}
 	assert_string_equal(text, expected);
-	assert_int_equal(ends[SENNIT__DISTANCES - 1], plan->count - 1);
+	assert_int_equal(ends[SENNIT_DISTANCES - 1], plan->count - 1);
 }
 
 /* Each row names each other worker once; each worker is the first choice of at most `most`. */
@@ -201,9 +201,9 @@ static void a_large_machine_is_asked_fairly(void **state)
 
 	(void)state;
 	assert_int_equal(plan.count, 128);
-	assert_int_equal(sennit__victims_ends(&plan.victims, 77)[SENNIT__DISTANCE_CORE], 0);
-	assert_int_equal(sennit__victims_ends(&plan.victims, 77)[SENNIT__DISTANCE_CACHE], 7);
-	assert_int_equal(sennit__victims_ends(&plan.victims, 77)[SENNIT__DISTANCE_NODE], 63);
+	assert_int_equal(sennit__victims_ends(&plan.victims, 77)[SENNIT_DISTANCE_CORE], 0);
+	assert_int_equal(sennit__victims_ends(&plan.victims, 77)[SENNIT_DISTANCE_CACHE], 7);
+	assert_int_equal(sennit__victims_ends(&plan.victims, 77)[SENNIT_DISTANCE_NODE], 63);
 	assert_fair(&plan, 1);
 	sennit__plan_fini(&plan);
 	plan = plan_on(machine_of("pack:16 [numa] l3:8 core:8 pu:1"), 1024, true);
