@@ -295,7 +295,7 @@ void sennit__fd_wait(struct sennit__slot *slot, struct sennit_op *op)
 	int what = (int)op->goal_.minimum;
 	int ready;
 
-	if (slot->traits & SENNIT__FILE) {
+	if (slot->traits & SENNIT__FILE || what >= SENNIT_STREAM_REQUEST) {
 		sennit__object_done(slot, op, -EOPNOTSUPP);
 		return;
 	}

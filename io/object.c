@@ -41,17 +41,12 @@ static struct sennit__slab *slab_of(const struct sennit__slot *slot)
 	return sennit__slot_is_timer(slot) ? &io->timers : &io->slab;
 }
 
-static struct sennit__slot *reserve(struct sennit_executor *executor, bool timer)
+static struct sennit__slot *reserve(struct sennit__worker *worker, bool timer)
 {
-	struct sennit__worker *worker;
+	struct sennit__io *io = sennit__io_of(worker);
 	struct sennit__slot *slot;
-	struct sennit__io *io;
 
-	if (!executor || !executor->runtime_)
-		sennit__misuse("opening an object", "the executor is not one of a runtime");
-	sennit__fork_check(executor->runtime_, "opening an object");
-	worker = sennit__runtime_place(executor);
-	io = sennit__io_of(worker);
+	sennit__fork_check(worker->executor.runtime_, "opening an object");
 	slot = sennit__slab_get(timer ? &io->timers : &io->slab);
 	if (!slot)
 		return NULL;
@@ -66,14 +61,22 @@ static struct sennit__slot *reserve(struct sennit_executor *executor, bool timer
 	return slot;
 }
 
+/* The worker that owns objects of `executor`. */
+static struct sennit__worker *place(struct sennit_executor *executor)
+{
+	if (!executor || !executor->runtime_)
+		sennit__misuse("opening an object", "the executor is not one of a runtime");
+	return sennit__runtime_place(executor);
+}
+
 struct sennit__slot *sennit__object_reserve(struct sennit_executor *executor)
 {
-	return reserve(executor, false);
+	return reserve(place(executor), false);
 }
 
 struct sennit__slot *sennit__object_reserve_timer(struct sennit_executor *executor)
 {
-	return reserve(executor, true);
+	return reserve(place(executor), true);
 }
 
 /* The slot's contents as a reserver expects them. */
@@ -249,6 +252,15 @@ struct sennit_op *sennit_op_next(const struct sennit_op *op)
 	return next == op->slot_->queue[sennit__queue_of(op)] ? NULL : next;
 }
 
+struct sennit_op *sennit_op_take_next(struct sennit_op *op)
+{
+	struct sennit_op *next = sennit_op_next(op);
+
+	if (next)
+		next->task_.flags_ |= SENNIT__OP_SERVED;
+	return next;
+}
+
 /* --- starting --------------------------------------------------------------------------------- */
 
 /* Registers a descriptor, and lists the slot as one that is in use. */
@@ -271,16 +283,16 @@ static int make_known(struct sennit__slot *slot)
 	return 0;
 }
 
-int sennit_stream_open(struct sennit_stream *stream, struct sennit_executor *executor,
-		       const struct sennit_stream_type *type, void *self)
+static int open_on(struct sennit__worker *worker, struct sennit_executor *executor,
+		   struct sennit_stream *stream, const struct sennit_stream_type *type, void *self)
 {
 	struct sennit__slot *slot;
 
 	if (!type)
-		sennit__misuse("sennit_stream_open", "the type is NULL");
+		sennit__misuse("opening a stream", "the type is NULL");
 	if (sennit__object_slot(&stream->object_))
 		return SENNIT_ALREADY_OPEN;
-	slot = sennit__object_reserve(executor);
+	slot = reserve(worker, false);
 	if (!slot)
 		return -ENOMEM;
 	slot->type = type;
@@ -294,6 +306,20 @@ int sennit_stream_open(struct sennit_stream *stream, struct sennit_executor *exe
 		sennit__worker_send(slot->owner, &slot->message);
 	}
 	return 0;
+}
+
+int sennit_stream_open(struct sennit_stream *stream, struct sennit_executor *executor,
+		       const struct sennit_stream_type *type, void *self)
+{
+	return open_on(place(executor), executor, stream, type, self);
+}
+
+int sennit_stream_open_above(struct sennit_stream *stream, const struct sennit_stream *lower,
+			     const struct sennit_stream_type *type, void *self)
+{
+	const struct sennit__slot *slot = sennit__object_slot(&lower->object_);
+
+	return slot ? open_on(slot->owner, lower->object_.executor_, stream, type, self) : -EBADF;
 }
 
 static void end_older(struct sennit__slot *slot, bool all, int error);
@@ -531,7 +557,7 @@ void sennit__object_wait(struct sennit_object *object, int what, struct sennit_o
 {
 	const int all = SENNIT_WAIT_READ | SENNIT_WAIT_WRITE | SENNIT_WAIT_ERROR;
 
-	if (!what || what & ~all)
+	if (!what || (what & ~all && what < SENNIT_STREAM_REQUEST))
 		sennit__misuse("a wait", "`what` is not a combination of enum sennit_wait");
 	sennit__op_prepare(op, handler, SENNIT__WAIT, 0);
 	op->goal_.minimum = (size_t)what;

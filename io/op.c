@@ -419,3 +419,25 @@ bool sennit_op_advance(struct sennit_op *op, size_t bytes)
 		sennit__misuse("sennit_op_advance", "that many bytes were not offered");
 	return sennit__op_advance(op, bytes);
 }
+
+size_t sennit_op_least(const struct sennit_op *op)
+{
+	size_t left = sennit__op_left(op);
+
+	if (sennit__op_mode(op) == SENNIT__SOME &&
+	    (sennit__op_does(op) == SENNIT__READ || !sennit_op_next(op)))
+		return 1;
+	if (sennit__op_mode(op) == SENNIT__AT_LEAST && op->goal_.minimum - op->bytes_ < left)
+		return op->goal_.minimum - op->bytes_;
+	return left;
+}
+
+int sennit_op_awaits(const struct sennit_op *op)
+{
+	return (int)op->goal_.minimum;
+}
+
+bool sennit_op_has_deadline(const struct sennit_op *op)
+{
+	return sennit__op_has_deadline(op);
+}

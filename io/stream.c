@@ -213,3 +213,21 @@ struct sennit_executor *sennit_stream_executor(const struct sennit_stream *strea
 {
 	return stream->object_.executor_;
 }
+
+/* --- for those who write streams -------------------------------------------------------------- */
+
+void sennit_stream_request(struct sennit_stream *stream, int what, struct sennit_op *op,
+			   sennit_handler *handler)
+{
+	if (what < SENNIT_STREAM_REQUEST)
+		sennit__misuse("sennit_stream_request",
+			       "`what` is less than SENNIT_STREAM_REQUEST");
+	sennit__object_wait(&stream->object_, what, op, handler);
+}
+
+struct sennit_executor *sennit_stream_owner(const struct sennit_stream *stream)
+{
+	struct sennit__slot *slot = sennit__object_slot(&stream->object_);
+
+	return slot ? &slot->owner->executor : NULL;
+}

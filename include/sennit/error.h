@@ -21,6 +21,13 @@ extern "C" {
 /** Open or assign of an object, or accept into an object, that is open (Asio's `already_open`). */
 #define SENNIT_ALREADY_OPEN (-4100)
 
+/** TLS failed: the peer broke the protocol, refused, or agrees to nothing that we do;
+ * sennit_tls_stream_reason tells more. */
+#define SENNIT_TLS_FAILED (-4101)
+
+/** The peer's certificate is not trusted, or is not for the name that was asked for. */
+#define SENNIT_TLS_UNTRUSTED (-4102)
+
 /**
  * A sentence fragment for an error value, such as "Connection refused" or "end of file".
  * @param error 0, -errno or a SENNIT_ error; anything else gives "unknown error".

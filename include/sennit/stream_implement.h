@@ -18,6 +18,9 @@
 extern "C" {
 #endif
 
+/** The least number of a request (see sennit_stream_request). */
+#define SENNIT_STREAM_REQUEST 0x100
+
 /** What a stream does. `self` is what was handed to sennit_stream_open. What is NULL is not
  * supported: such operations end with -EOPNOTSUPP. */
 struct sennit_stream_type {
@@ -27,7 +30,7 @@ struct sennit_stream_type {
 	void (*read)(void *self, struct sennit_op *op);
 	/** Serve `op`, the oldest write; behind it are sennit_op_next(op) and so on. */
 	void (*write)(void *self, struct sennit_op *op);
-	/** Serve a readiness wait for `what`; any number at once. */
+	/** Serve a readiness wait for `what`, or a request of that number; any number at once. */
 	void (*wait)(void *self, struct sennit_op *op, int what);
 	/** `op`, which was handed over, was asked to end with `error`: complete it, now or as soon
 	 * as one of the guarantees in `types` (enum sennit_cancel_type) can be given. Cancel and
@@ -51,6 +54,31 @@ struct sennit_stream_type {
  */
 int sennit_stream_open(struct sennit_stream *stream, struct sennit_executor *executor,
 		       const struct sennit_stream_type *type, void *self);
+
+/**
+ * As sennit_stream_open, with the owner and the executor of `lower`: what is started there on the
+ * one is at the same worker as the other.
+ * @return 0, -EBADF (`lower` is not open), -ENOMEM, SENNIT_ALREADY_OPEN.
+ * @thread any that nobody competes with. May allocate. Since 0.1.0.
+ */
+int sennit_stream_open_above(struct sennit_stream *stream, const struct sennit_stream *lower,
+			     const struct sennit_stream_type *type, void *self);
+
+/**
+ * The executor of the worker that owns the stream; NULL where the stream is not open.
+ * @thread any. Since 0.1.0.
+ */
+struct sennit_executor *sennit_stream_owner(const struct sennit_stream *stream);
+
+/**
+ * Starts an operation of the stream type's own, such as a handshake: `type->wait` gets it, with
+ * `what`, and completes it when what it means has happened. Cancellation, deadlines and all else
+ * are as of every operation. A stream that has no such requests ends it with -EOPNOTSUPP.
+ * @param what SENNIT_STREAM_REQUEST or more: less is misuse.
+ * @thread any. Neither blocks nor allocates. Since 0.1.0.
+ */
+void sennit_stream_request(struct sennit_stream *stream, int what, struct sennit_op *op,
+			   sennit_handler *handler);
 
 /**
  * The buffers that the next step of a read or write may use: what is left of the operation, at most
@@ -81,6 +109,34 @@ void sennit_op_complete(struct sennit_op *op, int error);
  * @thread owner. Since 0.1.0.
  */
 struct sennit_op *sennit_op_next(const struct sennit_op *op);
+
+/**
+ * Takes over the write that is queued behind `op`, as if it had been handed over: `type->cancel` is
+ * asked before it ends, and `type->write` does not get it any more.
+ * @return that operation, or NULL where there is none.
+ * @thread owner. Since 0.1.0.
+ */
+struct sennit_op *sennit_op_take_next(struct sennit_op *op);
+
+/**
+ * How many bytes must at least be transferred before a read or write can have all it asked for: a
+ * write_some that others are queued behind asks for all of its own, and where a condition decides
+ * it is all that is left. O(buffers).
+ * @thread owner. Since 0.1.0.
+ */
+size_t sennit_op_least(const struct sennit_op *op);
+
+/**
+ * What a readiness wait waits for (enum sennit_wait), or which request it is.
+ * @thread owner. Since 0.1.0.
+ */
+int sennit_op_awaits(const struct sennit_op *op);
+
+/**
+ * Whether the operation has a deadline, in this flight or, before it, the next.
+ * @thread owner, or who is about to start it. Since 0.1.0.
+ */
+bool sennit_op_has_deadline(const struct sennit_op *op);
 
 #ifdef __cplusplus
 }

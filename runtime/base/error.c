@@ -17,6 +17,8 @@ static const struct own_error {
 	{ SENNIT_TRUNCATED, "SENNIT_TRUNCATED", "stream truncated" },
 	{ SENNIT_SHUTDOWN, "SENNIT_SHUTDOWN", "runtime destroyed" },
 	{ SENNIT_ALREADY_OPEN, "SENNIT_ALREADY_OPEN", "already open" },
+	{ SENNIT_TLS_FAILED, "SENNIT_TLS_FAILED", "TLS failed" },
+	{ SENNIT_TLS_UNTRUSTED, "SENNIT_TLS_UNTRUSTED", "certificate not trusted" },
 };
 
 static const struct own_error *find_own_error(int error);

@@ -16,7 +16,18 @@ struct link {
 	struct sennit_tcp_socket sockets[2];
 	struct sennit_descriptor descriptors[2];
 	struct chunk_pipe *pipe; /* of a link in memory */
+	struct tls_pair *tls;    /* of a link that tls_streams.c makes */
+	struct tls_pair *inner;  /* and what is below, if that is TLS, too */
 };
+
+/* tls_streams.c has all of this for links of its own: it defines LINKS, what comes after the last
+ * byte, and close_link. */
+#ifndef LINKS
+# define EXACT_WRITES
+# define LINKS       link_tcp, link_local, link_pipe, link_chunks_of_1, link_chunks_of_1000
+# define END_OF_LINK SENNIT_EOF
+# define TEST_OF_EXACT_WRITES                                                                      \
+  TEST(cancel_and_close_of_blocked_writes_report_what_can_be_read),
 
 static void link_tcp(struct link *link, struct stage *stage)
 {
@@ -64,25 +75,31 @@ static void link_chunks_of_1000(struct link *link, struct stage *stage)
 	link_in_memory(link, stage, 1000);
 }
 
+static void close_link(struct link *link, struct stage *stage)
+{
+	START(stage, { CLOSE, .stream = link->in }, { CLOSE, .stream = link->out });
+	assert_int_equal(sennit_runtime_join(stage->runtime), 0);
+	if (link->pipe)
+		chunk_pipe_wait_closed(link->pipe, stage);
+	free(link->pipe);
+}
+#else
+LINK_DECLARATIONS
+#endif
+
 typedef void link_scenario(struct stage *stage, struct link *link);
 
 /* Plays on each kind of stream in turn, on one stage. */
 static void on_each_link(struct stage *stage, link_scenario *scenario)
 {
-	static void (*const open[])(struct link *, struct stage *) = {
-		link_tcp, link_local, link_pipe, link_chunks_of_1, link_chunks_of_1000,
-	};
+	static void (*const open[])(struct link *, struct stage *) = { LINKS };
 
 	for (size_t i = 0; i < COUNT_OF(open); i++) {
 		struct link *link = zeroed(sizeof *link);
 
 		open[i](link, stage);
 		scenario(stage, link);
-		START(stage, { CLOSE, .stream = link->in }, { CLOSE, .stream = link->out });
-		assert_int_equal(sennit_runtime_join(stage->runtime), 0);
-		if (link->pipe)
-			chunk_pipe_wait_closed(link->pipe, stage);
-		free(link->pipe);
+		close_link(link, stage);
 		free(link);
 	}
 }
@@ -314,7 +331,7 @@ ON_EACH_LINK(a_condition_decides_how_much_is_transferred)
 	assert_true(is_pattern(received, 700, 0));
 	START(stage, { CLOSE, .stream = link->in },
 	      { READ, link->out, .data = received, .size = 10, .flight = &flights[2] });
-	EXPECT(&flights[2], SENNIT_EOF, 0);
+	EXPECT(&flights[2], END_OF_LINK, 0);
 	finish(stage, flights, 3);
 	free(sent);
 	free(received);
@@ -332,10 +349,10 @@ ON_EACH_LINK(a_whole_read_that_meets_the_end_reports_eof_and_the_bytes_so_far)
 	      { WRITE, link->in, .data = "0123456789", .size = 10, .flight = &flights[1] });
 	EXPECT(&flights[1], 0, 10);
 	START(stage, { CLOSE, .stream = link->in });
-	EXPECT(&flights[0], SENNIT_EOF, 10);
+	EXPECT(&flights[0], END_OF_LINK, 10);
 	assert_memory_equal(data, "0123456789", 10);
 	START(stage, { READ_SOME, link->out, .data = data, .size = 100, .flight = &flights[2] });
-	EXPECT(&flights[2], SENNIT_EOF, 0);
+	EXPECT(&flights[2], END_OF_LINK, 0);
 	finish(stage, flights, 3);
 }
 
@@ -369,6 +386,7 @@ ON_EACH_LINK(cancel_ends_reads_with_the_bytes_so_far_and_later_reads_are_served)
 	finish(stage, flights, 4);
 }
 
+#ifdef EXACT_WRITES
 /* C066, C099: nobody reads until the write has ended. */
 ON_EACH_LINK(cancel_and_close_of_blocked_writes_report_what_can_be_read)
 {
@@ -392,13 +410,15 @@ ON_EACH_LINK(cancel_and_close_of_blocked_writes_report_what_can_be_read)
 	second = writes[2].result.bytes;
 	EXPECT(&writes[2], -ECANCELED, second);
 	START(stage, { READ, link->out, .data = received, .size = size, .flight = &read });
-	EXPECT(&read, SENNIT_EOF, first + second);
+	EXPECT(&read, END_OF_LINK, first + second);
 	assert_true(is_pattern(received, first + second, 0));
 	finish(stage, writes, 3);
 	finish(stage, &read, 1);
 	free(sent);
 	free(received);
 }
+
+#endif
 
 /* --- where handlers run ----------------------------------------------------------------------- */
 
@@ -465,7 +485,7 @@ int main(void)
 		TEST(a_condition_decides_how_much_is_transferred),
 		TEST(a_whole_read_that_meets_the_end_reports_eof_and_the_bytes_so_far),
 		TEST(cancel_ends_reads_with_the_bytes_so_far_and_later_reads_are_served),
-		TEST(cancel_and_close_of_blocked_writes_report_what_can_be_read),
+		TEST_OF_EXACT_WRITES
 		TEST(a_bound_handler_runs_on_its_executor),
 		TEST(a_handler_may_be_bound_to_another_runtime),
 	};

@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: MIT */
+/* connection.c - serves the operations of a TLS stream; see connection.h.
+ *
+ * Whatever happens - an operation is handed over, bytes have come or left - ends in go_on, which
+ * lets each operation go as far as it can, sends what came of it, and asks below for more where
+ * somebody waits for that. Input is waited for without a buffer, so an idle connection has none.
+ */
+#include "io/tls/connection.h"
+
+#include <errno.h>
+#include <sennit/error.h>
+#include <stdlib.h>
+
+/* Buffers that are gathered for one step, and the plaintext of what leaves in one call. */
+#define VECTOR_MAX 64
+#define GATHER_MAX ((size_t)4 * SENNIT__TLS_RECORD)
+
+static void go_on(struct sennit__tls_connection *connection);
+
+/* To complete an operation may close the stream: nothing is freed before who does so has let go. */
+static void hold(struct sennit__tls_connection *connection)
+{
+	connection->held++;
+}
+
+static void let_go(struct sennit__tls_connection *connection)
+{
+	connection->held--;
+	if (!connection->closed || connection->held || connection->receiving ||
+	    connection->sending || connection->pumping)
+		return;
+	sennit__tls_engine_fini(&connection->engine);
+	free(connection);
+}
+
+/* Completes what `place` names, which names nothing from then on. */
+static void finish(struct sennit_op **place, int error)
+{
+	struct sennit_op *op = *place;
+
+	*place = NULL;
+	sennit_op_complete(op, error);
+}
+
+/* Whether data can be carried: 0, SENNIT__TLS_MORE while hands are being shaken, or why not. */
+static int check_connected(const struct sennit__tls_connection *connection)
+{
+	const struct sennit__tls_engine *engine = &connection->engine;
+
+	if (engine->connected)
+		return 0;
+	if (connection->handshake)
+		return SENNIT__TLS_MORE;
+	if (engine->failure)
+		return engine->failure;
+	return engine->input_error ? engine->input_error : -ENOTCONN;
+}
+
+/* --- the handshake ---------------------------------------------------------------------------- */
+
+static void shake_hands(struct sennit__tls_connection *connection)
+{
+	int error;
+
+	if (!connection->handshake)
+		return;
+	error = sennit__tls_engine_handshake(&connection->engine);
+	if (error == SENNIT__TLS_MORE && connection->output_error)
+		error = connection->output_error;
+	if (error != SENNIT__TLS_MORE)
+		finish(&connection->handshake, error);
+}
+
+/* --- reads ------------------------------------------------------------------------------------ */
+
+/* As much as is there for the operation: bytes, or 0 and *error, SENNIT__TLS_MORE among them. */
+static size_t read_some(struct sennit__tls_connection *connection, const struct sennit_op *op,
+			int *error)
+{
+	struct iovec vector[VECTOR_MAX];
+	int count = sennit_op_buffers(op, vector, VECTOR_MAX);
+	size_t total = 0;
+
+	for (int i = 0; i < count; i++) {
+		ssize_t got = sennit__tls_engine_read(&connection->engine, vector[i].iov_base,
+						      vector[i].iov_len);
+
+		*error = got < 0 ? (int)got : SENNIT__TLS_MORE;
+		if (got > 0)
+			total += (size_t)got;
+		if (got < (ssize_t)vector[i].iov_len)
+			break;
+	}
+	return total;
+}
+
+static void serve_reads(struct sennit__tls_connection *connection)
+{
+	while (connection->read) {
+		int error = check_connected(connection);
+		size_t got = error ? 0 : read_some(connection, connection->read, &error);
+
+		if (got) {
+			if (sennit_op_advance(connection->read, got))
+				finish(&connection->read, 0);
+		} else if (error == SENNIT__TLS_MORE) {
+			return;
+		} else {
+			finish(&connection->read, error);
+		}
+	}
+}
+
+/* --- waits ------------------------------------------------------------------------------------ */
+
+/* Whether what the wait waits for is so; *error is what it then reports. */
+static bool is_ready(struct sennit__tls_connection *connection, int what, int *error)
+{
+	*error = check_connected(connection);
+	if (*error)
+		return *error != SENNIT__TLS_MORE;
+	if (connection->engine.failure || connection->output_error)
+		return true;
+	return (what & SENNIT_WAIT_WRITE && !connection->sending) ||
+	       (what & SENNIT_WAIT_READ &&
+		sennit__tls_engine_peek(&connection->engine) != SENNIT__TLS_MORE);
+}
+
+/* The wait behind one, which shares the queue with requests. */
+static struct sennit_op *next_wait(const struct sennit__tls_connection *connection,
+				   const struct sennit_op *op)
+{
+	struct sennit_op *next = sennit_op_next(op);
+
+	while (next && (next == connection->handshake || next == connection->shutdown))
+		next = sennit_op_next(next);
+	return next;
+}
+
+static void end_wait(struct sennit__tls_connection *connection, struct sennit_op *op, int error)
+{
+	if (connection->wait == op)
+		connection->wait = next_wait(connection, op);
+	sennit_op_complete(op, error);
+}
+
+static void serve_waits(struct sennit__tls_connection *connection)
+{
+	struct sennit_op *op = connection->wait;
+
+	while (op) {
+		struct sennit_op *next = next_wait(connection, op);
+		int error;
+
+		if (is_ready(connection, sennit_op_awaits(op), &error))
+			end_wait(connection, op, error);
+		op = next;
+	}
+}
+
+/* --- writes ----------------------------------------------------------------------------------- */
+
+static size_t size_of(const struct iovec *vector, int count)
+{
+	size_t size = 0;
+
+	for (int i = 0; i < count; i++)
+		size += vector[i].iov_len;
+	return size;
+}
+
+/* How many of the sealed bytes are the operation's, which begins after `before` of them. */
+static size_t share_of(const struct sennit__tls_connection *connection, const struct sennit_op *op,
+		       size_t before)
+{
+	struct iovec vector[VECTOR_MAX];
+	size_t offered = size_of(vector, sennit_op_buffers(op, vector, VECTOR_MAX));
+	size_t left = connection->sealed - before;
+
+	return offered < left ? offered : left;
+}
+
+/* Takes a write out of ours, and completes it. */
+static void end_write(struct sennit__tls_connection *connection, struct sennit_op *op, int error)
+{
+	struct sennit_op *before = NULL;
+
+	if (connection->write == op) {
+		connection->write = op == connection->write_last ? NULL : sennit_op_next(op);
+	} else {
+		before = connection->write;
+		while (sennit_op_next(before) != op)
+			before = sennit_op_next(before);
+	}
+	if (connection->write_last == op)
+		connection->write_last = before;
+	sennit_op_complete(op, error);
+}
+
+/* The bytes of writes to be sealed next: of the first, and of those behind it, as long as those
+ * before are sure to be complete with what is gathered of them. One record of a write_some that
+ * stands alone. */
+static size_t gather(struct sennit__tls_connection *connection, struct iovec *vector)
+{
+	struct sennit_op *op = connection->write;
+	size_t most = sennit_op_least(op);
+	size_t size = 0;
+	int count = 0;
+
+	if (most > GATHER_MAX || sennit_op_next(op))
+		most = GATHER_MAX;
+	if (most < SENNIT__TLS_RECORD)
+		most = SENNIT__TLS_RECORD;
+	while (op) {
+		int parts = sennit_op_buffers(op, vector + count, VECTOR_MAX - count);
+		size_t offered = size_of(vector + count, parts);
+
+		size += offered < most - size ? offered : most - size;
+		count += parts;
+		if (offered < sennit_op_least(op) || size == most || count == VECTOR_MAX)
+			break;
+		if (op != connection->write_last)
+			op = sennit_op_next(op);
+		else if ((op = sennit_op_take_next(op)))
+			connection->write_last = op;
+	}
+	return size;
+}
+
+static void end_writes(struct sennit__tls_connection *connection, int error)
+{
+	connection->sealed = connection->sealed_output = 0;
+	connection->stopping = NULL;
+	while (connection->write)
+		end_write(connection, connection->write, error);
+}
+
+/* Encrypts writes where nothing is on its way below. */
+static void seal_writes(struct sennit__tls_connection *connection)
+{
+	struct sennit__tls_engine *engine = &connection->engine;
+	struct iovec vector[VECTOR_MAX];
+	ssize_t sealed;
+	int error;
+
+	if (!connection->write || connection->sending || connection->sealed)
+		return;
+	error = check_connected(connection);
+	if (error == SENNIT__TLS_MORE)
+		return;
+	if (!error)
+		error = connection->output_error;
+	if (error) {
+		end_writes(connection, error);
+		return;
+	}
+	sealed = sennit__tls_engine_seal(engine, vector, gather(connection, vector));
+	connection->starved = !sealed;
+	if (sealed < 0) {
+		end_writes(connection, (int)sealed);
+		return;
+	}
+	connection->sealed = (size_t)sealed;
+	connection->sealed_output = engine->output_size;
+}
+
+/* All that was sealed has left. */
+static void credit_writes(struct sennit__tls_connection *connection)
+{
+	while (connection->sealed) {
+		struct sennit_op *op = connection->write;
+		size_t share = share_of(connection, op, 0);
+
+		connection->sealed -= share;
+		if (sennit_op_advance(op, share))
+			end_write(connection, op, 0);
+		else if (op == connection->stopping)
+			end_write(connection, op, connection->stop);
+	}
+	connection->stopping = NULL;
+}
+
+/* A write of ours was asked to end. What is sealed of it goes out all the same. */
+static void cancel_write(struct sennit__tls_connection *connection, struct sennit_op *op,
+			 int types, int error)
+{
+	size_t before = 0;
+	size_t share;
+
+	for (struct sennit_op *other = connection->write; other != op;
+	     other = sennit_op_next(other))
+		before += share_of(connection, other, before);
+	share = share_of(connection, op, before);
+	if (!share || types & SENNIT_CANCEL_TERMINAL) {
+		connection->sealed -= share;
+		end_write(connection, op, error);
+	} else if (share < sennit_op_least(op)) { /* of the others all is on its way */
+		connection->stopping = op;
+		connection->stop = error;
+	}
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+/* Reads what no operation asks for, up to the peer's close_notify: 0, SENNIT__TLS_MORE or why
+ * not. */
+static int drop_data(struct sennit__tls_connection *connection)
+{
+	char dropped[1024];
+	ssize_t got;
+
+	do
+		got = sennit__tls_engine_read(&connection->engine, dropped, sizeof dropped);
+	while (got > 0);
+	OPENSSL_cleanse(dropped, sizeof dropped);
+	if (got == SENNIT_EOF)
+		return 0;
+	return got ? (int)got : SENNIT__TLS_MORE;
+}
+
+static void shut_down(struct sennit__tls_connection *connection)
+{
+	int error;
+
+	if (!connection->shutdown)
+		return;
+	error = check_connected(connection);
+	if (!error && connection->write)
+		return;
+	if (!error)
+		error = sennit__tls_engine_shutdown(&connection->engine);
+	if (error == SENNIT__TLS_MORE && connection->engine.notified && !connection->read)
+		error = drop_data(connection);
+	if (connection->output_error && error >= 0)
+		error = connection->output_error;
+	if (error == SENNIT__TLS_MORE || (!error && connection->engine.output_size))
+		return;
+	finish(&connection->shutdown, error);
+}
+
+/* --- below ------------------------------------------------------------------------------------ */
+
+static void on_output(struct sennit_op *op, int error, size_t bytes)
+{
+	struct sennit__tls_connection *connection = op->user;
+	size_t left = connection->output_size;
+
+	(void)bytes;
+	hold(connection);
+	connection->sending = false;
+	if (error) {
+		connection->output_error = error;
+		left = connection->engine.output_size; /* nothing of it is of any use */
+	}
+	sennit__tls_engine_sent(&connection->engine, left);
+	if (!error && connection->sealed_output) {
+		connection->sealed_output -= left;
+		if (!connection->sealed_output)
+			credit_writes(connection);
+	} else if (error) {
+		connection->sealed = 0; /* so that they end as seal_writes says */
+	}
+	go_on(connection);
+	let_go(connection);
+}
+
+static void send_output(struct sennit__tls_connection *connection)
+{
+	int count;
+
+	if (connection->sending || connection->output_error || !connection->engine.output_size)
+		return;
+	count = sennit__tls_engine_output(&connection->engine, connection->output,
+					  SENNIT__TLS_PARTS);
+	connection->output_size = size_of(connection->output, count);
+	connection->sending = true;
+	sennit_async_writev(&connection->lower, connection->output, count, &connection->output_op,
+			    on_output);
+}
+
+/* Input cannot come now, which is the end of what waits for it, but not of the connection. */
+static void end_what_waits(struct sennit__tls_connection *connection, int error)
+{
+	if (connection->read)
+		finish(&connection->read, error);
+	if (connection->handshake)
+		finish(&connection->handshake, error);
+	if (connection->shutdown)
+		finish(&connection->shutdown, error);
+	while (connection->wait)
+		end_wait(connection, connection->wait, error);
+}
+
+/* Input has come, or not, for `error`. */
+static void end_input(struct sennit__tls_connection *connection, int error)
+{
+	if (error == -ECANCELED && connection->dropping)
+		return;
+	if (error == -ECANCELED)
+		end_what_waits(connection, error);
+	else if (error)
+		sennit__tls_engine_end(&connection->engine, error == SENNIT_EOF ? 0 : error);
+}
+
+static void on_input(struct sennit_op *op, int error, size_t bytes)
+{
+	struct sennit__tls_connection *connection = op->user;
+
+	hold(connection);
+	connection->receiving = false;
+	connection->eager = sennit__tls_engine_feed(&connection->engine, bytes) ||
+			    connection->cannot_wait;
+	end_input(connection, error);
+	go_on(connection);
+	let_go(connection);
+}
+
+static void on_readable(struct sennit_op *op, int error, size_t bytes)
+{
+	struct sennit__tls_connection *connection = op->user;
+
+	(void)bytes;
+	hold(connection);
+	connection->receiving = false;
+	connection->eager = true;
+	if (error == -EOPNOTSUPP)
+		connection->cannot_wait = true;
+	else
+		end_input(connection, error);
+	go_on(connection);
+	let_go(connection);
+}
+
+/* Whether an operation waits for what only the peer can send. */
+static bool needs_input(const struct sennit__tls_connection *connection)
+{
+	return connection->handshake || connection->read || connection->wait ||
+	       (connection->shutdown && connection->engine.notified) ||
+	       (connection->write && connection->starved);
+}
+
+/* Whether more input would be of any use, now. */
+static bool can_use_input(const struct sennit__tls_engine *engine)
+{
+	return !engine->failure && !engine->input_error && !sennit__tls_engine_fed(engine) &&
+	       !sennit__tls_engine_congested(engine);
+}
+
+static void ask_for_input(struct sennit__tls_connection *connection)
+{
+	size_t size;
+	void *room;
+
+	if (connection->receiving) {
+		if (!connection->dropping && !needs_input(connection)) {
+			connection->dropping = true; /* or it would keep the runtime at work */
+			sennit_op_cancel(&connection->input_op, SENNIT_CANCEL_ALL);
+		}
+		return;
+	}
+	if (!needs_input(connection) || !can_use_input(&connection->engine))
+		return;
+	connection->receiving = true;
+	connection->dropping = false;
+	if (!connection->eager) {
+		sennit_async_wait(&connection->lower, SENNIT_WAIT_READ, &connection->input_op,
+				  on_readable);
+		return;
+	}
+	room = sennit__tls_engine_room(&connection->engine, &size);
+	if (room) {
+		sennit_async_read_some(&connection->lower, room, size, &connection->input_op,
+				       on_input);
+		return;
+	}
+	connection->receiving = false;
+	end_what_waits(connection, -ENOMEM);
+}
+
+static void go_on(struct sennit__tls_connection *connection)
+{
+	connection->again = true;
+	if (connection->running)
+		return;
+	connection->running = true;
+	hold(connection);
+	while (connection->again && !connection->closed) {
+		connection->again = false;
+		shake_hands(connection);
+		serve_reads(connection);
+		serve_waits(connection);
+		seal_writes(connection);
+		shut_down(connection);
+		send_output(connection);
+		ask_for_input(connection);
+	}
+	connection->running = false;
+	let_go(connection);
+}
+
+/* --- the stream type -------------------------------------------------------------------------- */
+
+static void on_pump(struct sennit_task *task, int error)
+{
+	struct sennit__tls_connection *connection =
+		(struct sennit__tls_connection *)(void *)((char *)task -
+					offsetof(struct sennit__tls_connection, pump));
+
+	(void)error;
+	connection->pumping = false;
+	go_on(connection);
+}
+
+static void read_op(void *self, struct sennit_op *op)
+{
+	struct sennit__tls_connection *connection = self;
+
+	connection->read = op;
+	go_on(connection);
+}
+
+/* What is written in the same turn is sealed with it. */
+static void write_op(void *self, struct sennit_op *op)
+{
+	struct sennit__tls_connection *connection = self;
+
+	connection->write = connection->write_last = op;
+	if (connection->running) {
+		connection->again = true;
+	} else if (!connection->pumping) {
+		connection->pumping = true;
+		sennit_post(connection->owner, &connection->pump, on_pump);
+	}
+}
+
+static void wait_op(void *self, struct sennit_op *op, int what)
+{
+	struct sennit__tls_connection *connection = self;
+	struct sennit_op **request = NULL;
+
+	hold(connection);
+	if (what == SENNIT__TLS_HANDSHAKE)
+		request = &connection->handshake;
+	else if (what == SENNIT__TLS_SHUTDOWN)
+		request = &connection->shutdown;
+	else if (what >= SENNIT_STREAM_REQUEST)
+		sennit_op_complete(op, -EOPNOTSUPP);
+	else if (!connection->wait)
+		connection->wait = op;
+	if (request && *request)
+		sennit_op_complete(op, -EALREADY);
+	else if (request)
+		*request = op;
+	go_on(connection);
+	let_go(connection);
+}
+
+static bool is_write(const struct sennit__tls_connection *connection, const struct sennit_op *op)
+{
+	const struct sennit_op *write = connection->write;
+
+	while (write && write != op)
+		write = write == connection->write_last ? NULL : sennit_op_next(write);
+	return write;
+}
+
+static void cancel_op(void *self, struct sennit_op *op, int types, int error)
+{
+	struct sennit__tls_connection *connection = self;
+
+	if (!(types & (SENNIT_CANCEL_TERMINAL | SENNIT_CANCEL_PARTIAL)))
+		return;
+	hold(connection);
+	if (op == connection->read)
+		finish(&connection->read, error);
+	else if (op == connection->handshake)
+		finish(&connection->handshake, error);
+	else if (op == connection->shutdown)
+		finish(&connection->shutdown, error);
+	else if (is_write(connection, op))
+		cancel_write(connection, op, types, error);
+	else
+		end_wait(connection, op, error);
+	go_on(connection);
+	let_go(connection);
+}
+
+static void close_connection(void *self)
+{
+	struct sennit__tls_connection *connection = self;
+
+	hold(connection);
+	connection->closed = connection->dropping = true;
+	sennit_close(&connection->lower);
+	let_go(connection);
+}
+
+const struct sennit_stream_type sennit__tls_stream_type = {
+	.name = "TLS",
+	.read = read_op,
+	.write = write_op,
+	.wait = wait_op,
+	.cancel = cancel_op,
+	.close = close_connection,
+};

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* engine.h - TLS without sockets: OpenSSL between two queues of bytes.
+ *
+ * Who drives it puts what came from below into `input` and sends away what is in `output`; OpenSSL
+ * sees both as one BIO over that memory. The BIO takes whatever is written, so no call ever waits
+ * for output, and none is repeated because of it. What it reads it takes whole: where a call wants
+ * more, nothing is left. Memory is there only while bytes are.
+ *
+ * What a peer can make us hold is bounded: input by one chunk, which is read again only when it is
+ * used up; output by what the driver seals, by the flights of a handshake, and by `owed`: what the
+ * engine wrote of itself while it read. Where that is much, the driver reads no further until it
+ * has gone (engine_congested).
+ *
+ * One thread at a time: the owner of the stream.
+ */
+#ifndef SENNIT_IO_TLS_ENGINE_H
+#define SENNIT_IO_TLS_ENGINE_H
+
+#include <openssl/ssl.h>
+#include <sennit/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* What a call reports that cannot go on before more has come. */
+#define SENNIT__TLS_MORE 1
+
+/* The plaintext of one record. */
+#define SENNIT__TLS_RECORD 16384
+
+struct sennit__tls_chunk;
+
+struct sennit__tls_engine {
+	SSL *ssl;
+	struct sennit__tls_chunk *input;
+	bool lent;                             /* the input, to who fills it */
+	struct sennit__tls_chunk *output;      /* the oldest */
+	struct sennit__tls_chunk *output_last;
+	size_t output_size;                    /* bytes in all of them */
+	size_t owed;                           /* of which by themselves, since all had gone */
+	unsigned idle_messages;                /* handshake messages and alerts without data */
+	int failure;                           /* what every call reports from now on */
+	const char *reason;                    /* of that, where it is not OpenSSL's */
+	unsigned long code;                    /* of that, where it is */
+	int input_error;                       /* what who wants more input gets; 0: it may come */
+	bool reading;                          /* what is written now the driver did not ask for */
+	bool connected;                        /* the handshake is done */
+	bool notified;                         /* close_notify was written */
+};
+
+/* Takes `ssl`, client or server, whatever is returned. 0 or -ENOMEM. */
+int sennit__tls_engine_init(struct sennit__tls_engine *engine, SSL *ssl);
+void sennit__tls_engine_fini(struct sennit__tls_engine *engine);
+
+/* --- below ------------------------------------------------------------------------------------ */
+
+/* Where the next bytes from below go, *size at most, until they are fed. Only where nothing is
+ * left. NULL without memory. */
+void *sennit__tls_engine_room(struct sennit__tls_engine *engine, size_t *size);
+
+/* So many were put there, maybe none; whether there was no room for more. */
+bool sennit__tls_engine_feed(struct sennit__tls_engine *engine, size_t bytes);
+
+/* Nothing will follow: `error`, or 0 where the stream below ended in order. */
+void sennit__tls_engine_end(struct sennit__tls_engine *engine, int error);
+
+/* Whether bytes from below are left. */
+bool sennit__tls_engine_fed(const struct sennit__tls_engine *engine);
+
+/* The bytes that are to leave, at most `most` parts; how many. They stay put until sent. */
+int sennit__tls_engine_output(const struct sennit__tls_engine *engine, struct iovec *vector,
+			      int most);
+
+/* The oldest `bytes` have left. */
+void sennit__tls_engine_sent(struct sennit__tls_engine *engine, size_t bytes);
+
+/* Whether so much is to leave that nothing should be read before. */
+bool sennit__tls_engine_congested(const struct sennit__tls_engine *engine);
+
+/* --- above: each returns a negative error, or as said ----------------------------------------- */
+
+/* 0 where the handshake is done, or SENNIT__TLS_MORE. */
+int sennit__tls_engine_handshake(struct sennit__tls_engine *engine);
+
+/* Stores at most `size` bytes of plaintext, 1 at least; 0: more must come first. */
+ssize_t sennit__tls_engine_read(struct sennit__tls_engine *engine, void *data, size_t size);
+
+/* 0 where a read would find something, or the error that it would; SENNIT__TLS_MORE. */
+int sennit__tls_engine_peek(struct sennit__tls_engine *engine);
+
+/* Seals the first `size` bytes of the vector, which holds that many; how many it sealed: fewer, or
+ * none, where more must come first. */
+ssize_t sennit__tls_engine_seal(struct sennit__tls_engine *engine, const struct iovec *vector,
+				size_t size);
+
+/* Writes close_notify, once; 0 where the peer's has been read too, or SENNIT__TLS_MORE. */
+int sennit__tls_engine_shutdown(struct sennit__tls_engine *engine);
+
+/* Why it failed, as text. */
+void sennit__tls_engine_reason(const struct sennit__tls_engine *engine, char *text, size_t size);
+
+#endif

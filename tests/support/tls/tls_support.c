@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* tls_support.c - see tls_support.h. */
+#include "tls_support.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- certificates ----------------------------------------------------------------------------- */
+
+static void add_extension(X509 *certificate, X509 *issuer, int which, const char *value)
+{
+	X509_EXTENSION *extension;
+	X509V3_CTX context;
+
+	X509V3_set_ctx_nodb(&context);
+	X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+	extension = X509V3_EXT_conf_nid(NULL, &context, which, value);
+	assert_non_null(extension);
+	assert_true(X509_add_ext(certificate, extension, -1));
+	X509_EXTENSION_free(extension);
+}
+
+static void set_serial(X509 *certificate)
+{
+	uint64_t number = 0;
+
+	assert_int_equal(RAND_bytes((unsigned char *)&number, sizeof number), 1);
+	assert_true(ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), number >> 1));
+}
+
+static void set_name(X509 *certificate, const char *text)
+{
+	X509_NAME *name = X509_get_subject_name(certificate);
+
+	assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+					       (const unsigned char *)text, -1, -1, 0));
+}
+
+static X509 *read_certificate(const struct pem *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem->certificate, -1);
+	X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	assert_non_null(certificate);
+	BIO_free(bio);
+	return certificate;
+}
+
+static EVP_PKEY *read_key(const struct pem *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem->key, -1);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+
+	assert_non_null(key);
+	BIO_free(bio);
+	return key;
+}
+
+static char *text_of(BIO *bio)
+{
+	char *data;
+	long size = BIO_get_mem_data(bio, &data);
+	char *text = zeroed((size_t)size + 1);
+
+	memcpy(text, data, (size_t)size);
+	BIO_free(bio);
+	return text;
+}
+
+static void describe(X509 *certificate, X509 *issuer, const struct wish *wish)
+{
+	const char *alternative = wish->alternative;
+
+	if (!alternative)
+		alternative = wish->authority ? "" : "DNS:localhost,IP:127.0.0.1";
+	assert_true(X509_set_version(certificate, X509_VERSION_3));
+	set_serial(certificate);
+	set_name(certificate, wish->name ? wish->name : "localhost");
+	assert_true(X509_set_issuer_name(certificate, X509_get_subject_name(issuer)));
+	assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate),
+					wish->begins_s ? wish->begins_s : -3600));
+	assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate),
+					wish->ends_s ? wish->ends_s : 3600));
+	add_extension(certificate, issuer, NID_basic_constraints,
+		      wish->authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
+	add_extension(certificate, issuer, NID_subject_key_identifier, "hash");
+	if (*alternative)
+		add_extension(certificate, issuer, NID_subject_alt_name, alternative);
+	if (wish->usage)
+		add_extension(certificate, issuer, NID_ext_key_usage, wish->usage);
+}
+
+static bool is_root(const X509 *certificate)
+{
+	return !X509_NAME_cmp(X509_get_subject_name(certificate),
+			      X509_get_issuer_name(certificate));
+}
+
+void make_certificate(struct pem *pem, const struct wish *wish, const struct pem *issuer)
+{
+	X509 *certificate = X509_new();
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *above = issuer ? read_certificate(issuer) : certificate;
+	EVP_PKEY *above_key = issuer ? read_key(issuer) : key;
+	BIO *text = BIO_new(BIO_s_mem());
+
+	assert_non_null(certificate);
+	assert_non_null(key);
+	assert_true(X509_set_pubkey(certificate, key));
+	describe(certificate, above, wish);
+	assert_true(X509_sign(certificate, above_key, EVP_sha256()));
+	assert_true(PEM_write_bio_X509(text, certificate));
+	if (issuer && !is_root(above))
+		assert_true(BIO_puts(text, issuer->certificate) > 0);
+	pem->certificate = text_of(text);
+	text = BIO_new(BIO_s_mem());
+	assert_true(PEM_write_bio_PrivateKey(text, key, NULL, NULL, 0, NULL, NULL));
+	pem->key = text_of(text);
+	if (issuer) {
+		X509_free(above);
+		EVP_PKEY_free(above_key);
+	}
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+}
+
+void free_certificate(struct pem *pem)
+{
+	free(pem->certificate);
+	free(pem->key);
+}
+
+const struct pem *test_authority(void)
+{
+	static const struct wish wish = {.name = "sennit's tests", .authority = true};
+	static struct pem pem;
+
+	if (!pem.key)
+		make_certificate(&pem, &wish, NULL);
+	return &pem;
+}
+
+const struct pem *test_certificate(void)
+{
+	static const struct wish wish = {0};
+	static struct pem pem;
+
+	if (!pem.key)
+		make_certificate(&pem, &wish, test_authority());
+	return &pem;
+}
+
+/* --- contexts --------------------------------------------------------------------------------- */
+
+struct sennit_tls_context *server_context(const struct pem *certificate)
+{
+	struct sennit_tls_context *context;
+
+	assert_int_equal(sennit_tls_context_create(SENNIT_TLS_SERVER, &context), 0);
+	assert_int_equal(sennit_tls_context_certificate(context, certificate->certificate,
+							strlen(certificate->certificate),
+							certificate->key,
+							strlen(certificate->key)),
+			 0);
+	return context;
+}
+
+struct sennit_tls_context *client_context(const struct pem *authority)
+{
+	struct sennit_tls_context *context;
+
+	assert_int_equal(sennit_tls_context_create(SENNIT_TLS_CLIENT, &context), 0);
+	assert_int_equal(sennit_tls_context_trust(context, authority->certificate,
+						  strlen(authority->certificate)),
+			 0);
+	return context;
+}
+
+/* --- pairs ------------------------------------------------------------------------------------ */
+
+void open_pair_over(struct tls_pair *pair, struct sennit_stream *client_lower,
+		    struct sennit_stream *server_lower, struct sennit_tls_context *client,
+		    struct sennit_tls_context *server)
+{
+	pair->contexts[0] = client ? client : client_context(test_authority());
+	pair->contexts[1] = server ? server : server_context(test_certificate());
+	assert_int_equal(sennit_tls_stream_open_client(&pair->client, pair->contexts[0],
+						       client_lower, "localhost"),
+			 0);
+	assert_int_equal(sennit_tls_stream_open_server(&pair->server, pair->contexts[1],
+						       server_lower),
+			 0);
+}
+
+void open_pair(struct tls_pair *pair, struct sennit_executor *owner,
+	       struct sennit_tls_context *client, struct sennit_tls_context *server)
+{
+	sennit_tcp_socket_init(&pair->sockets[0], owner);
+	sennit_tcp_socket_init(&pair->sockets[1], owner);
+	assert_int_equal(sennit_tcp_socket_pair(&pair->sockets[0], &pair->sockets[1]), 0);
+	open_pair_over(pair, &pair->sockets[0].stream, &pair->sockets[1].stream, client, server);
+}
+
+void start_handshake(struct sennit_tls_stream *stream, struct flight *flight)
+{
+	expect_result(&flight->op, &flight->result, NULL);
+	sennit_tls_async_handshake(stream, &flight->op, on_result);
+}
+
+void start_shutdown(struct sennit_tls_stream *stream, struct flight *flight)
+{
+	expect_result(&flight->op, &flight->result, NULL);
+	sennit_tls_async_shutdown(stream, &flight->op, on_result);
+}
+
+void shake_hands(struct tls_pair *pair, int client_error, int server_error)
+{
+	start_handshake(&pair->client, &pair->handshakes[0]);
+	start_handshake(&pair->server, &pair->handshakes[1]);
+	EXPECT(&pair->handshakes[0], client_error, 0);
+	EXPECT(&pair->handshakes[1], server_error, 0);
+}
+
+void connect_pair(struct stage *stage, struct tls_pair *pair)
+{
+	open_pair(pair, stage->owner, NULL, NULL);
+	shake_hands(pair, 0, 0);
+}
+
+void take_tickets(struct stage *stage, struct tls_pair *pair)
+{
+	struct flight flights[2] = {0};
+	char byte;
+
+	START(stage,
+	      {WRITE, .stream = &pair->server.stream, .data = "x", .size = 1,
+	       .flight = &flights[0]},
+	      {READ, .stream = &pair->client.stream, .data = &byte, .size = 1,
+	       .flight = &flights[1]});
+	EXPECT(&flights[0], 0, 1);
+	EXPECT(&flights[1], 0, 1);
+}
+
+void close_pair(struct stage *stage, struct tls_pair *pair)
+{
+	sennit_close(&pair->client.stream);
+	sennit_close(&pair->server.stream);
+	assert_int_equal(sennit_runtime_join(stage->runtime), 0);
+	sennit_tls_context_destroy(pair->contexts[0]);
+	sennit_tls_context_destroy(pair->contexts[1]);
+}
