@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: MIT
-# Headers, both libraries, pkg-config's sennit.pc and the CMake package sennit.
+# Headers, the libraries, pkg-config's sennit.pc and sennit-tls.pc, and the CMake package sennit.
 
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/sennit)
 
 install(FILES ${public_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sennit)
 
-# Two export sets: whoever uses the shared library needs nothing of hwloc's.
-foreach(kind shared static)
-	install(TARGETS sennit-${kind} EXPORT sennit-${kind}
-		ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-		LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-	install(EXPORT sennit-${kind} NAMESPACE sennit:: DESTINATION ${package_dir})
+# An export set each: whoever uses a shared library needs nothing of hwloc's or OpenSSL's.
+set(libraries sennit)
+if(SENNIT_TLS)
+	list(APPEND libraries sennit-tls)
+endif()
+foreach(library IN LISTS libraries)
+	foreach(kind shared static)
+		install(TARGETS ${library}-${kind} EXPORT ${library}-${kind}
+			ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+			LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+		install(EXPORT ${library}-${kind} NAMESPACE sennit:: DESTINATION ${package_dir})
+	endforeach()
 endforeach()
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/sennit-config.cmake.in
@@ -44,6 +50,8 @@ list(TRANSFORM pc_private_libs PREPEND "-L")
 list(TRANSFORM HWLOC_LIBRARIES PREPEND "-l" OUTPUT_VARIABLE hwloc_libs)
 list(APPEND pc_private_libs ${hwloc_libs} -pthread)
 list(JOIN pc_private_libs " " pc_private_libs)
-configure_file(${CMAKE_CURRENT_LIST_DIR}/sennit.pc.in sennit.pc @ONLY)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sennit.pc
-	DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(library IN LISTS libraries)
+	configure_file(${CMAKE_CURRENT_LIST_DIR}/${library}.pc.in ${library}.pc @ONLY)
+	install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${library}.pc
+		DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()
