@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* tutorial_7_shutdown.c - a chat room that closes in good order, at the end of its input, at
- * SIGINT and at SIGTERM: ENDPOINT MILLISECONDS MILLISECONDS, the second for how long that may take.
+/* tutorial_7_embedding.c - a chat room with an operator, whose thread has a loop of its own:
+ * ENDPOINT MILLISECONDS. Lines of the input: "kick NUMBER", "who"; what else there is goes to all.
  */
 #include <errno.h>
 #include <poll.h>
 #include <sennit/sennit.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define BACKLOG_MAX 256 /* who has this many messages on their way is told no more */
@@ -38,25 +36,22 @@ struct delivery {
 	char text[];
 };
 
-/* A line on its way from the operator to the room. */
+/* A line on its way from the operator to the room, or from the room to the operator. */
 struct note {
 	struct sennit_task task;
 	char text[];
 };
 
 static struct sennit_runtime *runtime;
+static struct sennit_runtime *console; /* driven by the loop of the main thread */
 static struct sennit_strand room;
-static uint64_t grace_ns;    /* for clients to take what was said to them, once it closes */
-static uint64_t patience_ns; /* with a client that says nothing, or takes nothing */
+static uint64_t patience_ns;                /* with a client that says nothing, or takes nothing */
 static struct sennit_tcp_acceptor acceptor; /* from here on: touched inside the room only */
 static struct sennit_op accept_op;
 static struct session *sessions;
 static unsigned here, number;
-static bool closing;
-static struct sennit_timer grace;
-static struct sennit_op grace_op;
 
-static sennit_handler on_accepted, on_read, on_delivered, on_grace;
+static sennit_handler on_accepted, on_read, on_delivered;
 static sennit_function on_lines, on_gone;
 
 static void *allocate(size_t size)
@@ -66,6 +61,29 @@ static void *allocate(size_t size)
 	if (!memory)
 		abort();
 	return memory;
+}
+
+static void send_note(struct sennit_executor *where, const char *text, sennit_function *function)
+{
+	struct note *note = allocate(sizeof *note + strlen(text) + 1);
+
+	strcpy(note->text, text);
+	sennit_post(where, &note->task, function);
+}
+
+/* On the main thread. */
+static void on_report(struct sennit_task *task, int error)
+{
+	struct note *note = (struct note *)task;
+
+	(void)error;
+	fputs(note->text, stdout);
+	free(note);
+}
+
+static void report(const char *text)
+{
+	send_note(sennit_runtime_executor(console), text, on_report);
 }
 
 /* --- a session: on the worker of its socket ------------------------------------------------- */
@@ -123,8 +141,6 @@ static void release_unused(struct session *s)
 	*link = s->next;
 	sennit_close(&s->socket.stream);
 	free(s);
-	if (closing && !sessions)
-		sennit_timer_close(&grace);
 }
 
 /* Started inside the room, for a stream that a worker owns; so many at a time as there are. */
@@ -171,7 +187,7 @@ static void announce(const struct session *who, const char *what)
 	char text[96];
 	int size = snprintf(text, sizeof text, "* %u %s, %u here\n", who->number, what, here);
 
-	fputs(text, stdout);
+	report(text);
 	say(NULL, text, (size_t)size);
 }
 
@@ -180,8 +196,7 @@ static void on_lines(struct sennit_task *task, int error)
 	struct session *s = (struct session *)task;
 
 	(void)error; /* the read finds out */
-	if (!closing)
-		say(s, s->data, s->whole);
+	say(s, s->data, s->whole);
 	s->used -= s->whole;
 	memmove(s->data, s->data + s->whole, s->used);
 	read_more(s);
@@ -193,8 +208,7 @@ static void on_gone(struct sennit_task *task, int error)
 
 	(void)error; /* released in the same way where the runtime is being destroyed */
 	here--;
-	if (!closing)
-		announce(s, s->reason); /* to itself too: it is closed when it has that */
+	announce(s, s->reason); /* to itself too: it is closed when it has that */
 	s->gone = true;
 	release_unused(s);
 }
@@ -207,6 +221,17 @@ static void kick(unsigned target)
 	}
 }
 
+static void report_who(void)
+{
+	char text[32];
+
+	for (const struct session *s = sessions; s; s = s->next) {
+		snprintf(text, sizeof text, "%u is here\n", s->number);
+		if (!s->gone)
+			report(text);
+	}
+}
+
 static void on_command(struct sennit_task *task, int error)
 {
 	struct note *note = (struct note *)task;
@@ -215,6 +240,8 @@ static void on_command(struct sennit_task *task, int error)
 	(void)error;
 	if (sscanf(note->text, "kick %u", &target) == 1)
 		kick(target);
+	else if (strcmp(note->text, "who\n") == 0)
+		report_who();
 	else
 		say(NULL, note->text, strlen(note->text));
 	free(note);
@@ -234,8 +261,7 @@ static void on_accepted(struct sennit_op *op, int error, size_t bytes)
 	struct session *s = op->user;
 
 	(void)bytes;
-	if (error || closing) { /* it may have been accepted just before the acceptor was closed */
-		sennit_close(&s->socket.stream);
+	if (error) { /* the acceptor was closed, or the runtime is being destroyed */
 		free(s);
 		return;
 	}
@@ -249,37 +275,6 @@ static void on_accepted(struct sennit_op *op, int error, size_t bytes)
 	announce(s, "came");
 	read_more(s);
 	accept_next();
-}
-
-/* In the room, once. Nobody comes in any more; everybody is told, then asked to stop reading: each
- * is gone when it has what was said to it. */
-static void on_closing(struct sennit_task *task, int error)
-{
-	static const char text[] = "* the room closes\n";
-
-	(void)task;
-	(void)error;
-	closing = true;
-	sennit_tcp_acceptor_close(&acceptor);
-	fputs(text, stdout);
-	say(NULL, text, sizeof text - 1);
-	for (struct session *s = sessions; s; s = s->next)
-		sennit_cancel_signal_emit(&s->kick, SENNIT_CANCEL_TOTAL);
-	if (sessions) {
-		sennit_timer_expires_after(&grace, grace_ns);
-		sennit_timer_async_wait(&grace, &grace_op, on_grace);
-	} else {
-		sennit_timer_close(&grace);
-	}
-}
-
-/* Who has not taken it by now does not get it. */
-static void on_grace(struct sennit_op *op, int error, size_t bytes)
-{
-	(void)op;
-	(void)bytes;
-	for (struct session *s = sessions; s && !error; s = s->next)
-		sennit_close(&s->socket.stream);
 }
 
 /* --- the program ---------------------------------------------------------------------------- */
@@ -304,14 +299,6 @@ static void listen_on(const char *where)
 	accept_next();
 }
 
-static void command(const char *line)
-{
-	struct note *note = allocate(sizeof *note + strlen(line) + 1);
-
-	strcpy(note->text, line);
-	sennit_post(sennit_strand_executor(&room), &note->task, on_command);
-}
-
 /* What is there, without waiting for more: not with stdio, whose buffer poll knows nothing of. */
 static bool read_input(void)
 {
@@ -331,52 +318,40 @@ static bool read_input(void)
 		line[size] = '\0';
 		used -= size;
 		memmove(text, text + size, used);
-		command(line);
+		send_note(sennit_strand_executor(&room), line, on_command);
 	}
 	return true;
 }
 
-/* SIGINT and SIGTERM as a descriptor, to be called before there are threads. */
-static int open_signals(void)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	return signalfd(-1, &signals, SFD_CLOEXEC);
-}
-
-static void loop(int signals)
+/* Waits for the program's own descriptors and for the console's at once. */
+static void loop(void)
 {
 	struct pollfd fds[] = {
 		{ .fd = STDIN_FILENO, .events = POLLIN },
-		{ .fd = signals, .events = POLLIN },
+		{ .fd = sennit_runtime_fd(console), .events = POLLIN },
 	};
 
-	do
-		poll(fds, 2, -1);
-	while (!fds[1].revents && (!fds[0].revents || read_input()));
+	do {
+		int64_t wait_ns = sennit_runtime_prepare(console);
+		struct timespec wait = { wait_ns / 1000000000, wait_ns % 1000000000 };
+
+		ppoll(fds, 2, wait_ns < 0 ? NULL : &wait, NULL);
+		sennit_runtime_poll(console);
+	} while (!fds[0].revents || read_input());
 }
 
 int main(int argc, char **argv)
 {
-	static struct sennit_task close_task;
-	int signals = open_signals();
-
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	check(sennit_runtime_create(NULL, &console), "create");
+	sennit_runtime_guard_get(console); /* it has work, though just now nothing to do */
 	check(sennit_runtime_create(NULL, &runtime), "create");
 	check(sennit_runtime_start(runtime), "start");
 	patience_ns = SENNIT_MS(argc > 2 ? strtoul(argv[2], NULL, 10) : 60000);
-	grace_ns = SENNIT_MS(argc > 3 ? strtoul(argv[3], NULL, 10) : 2000);
 	sennit_strand_init(&room, sennit_runtime_executor(runtime));
-	check(sennit_timer_init(&grace, sennit_strand_executor(&room)), "timer");
 	listen_on(argc > 1 ? argv[1] : "127.0.0.1:7777");
-	loop(signals);
-	sennit_post(sennit_strand_executor(&room), &close_task, on_closing);
-	sennit_runtime_join(runtime); /* until everybody is gone: at most as long as the grace */
-	sennit_strand_fini(&room);
-	sennit_runtime_destroy(runtime);
-	close(signals);
+	loop();
+	sennit_runtime_destroy(runtime); /* its last reports go to the console */
+	sennit_runtime_guard_put(console);
+	sennit_runtime_destroy(console);
 }
