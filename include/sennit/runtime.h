@@ -75,7 +75,9 @@ struct sennit_runtime_options {
 	unsigned cpus_count;      /**< how many, 1 to 1024; 0 with every other `pin` */
 	enum sennit_backend backend; /**< `SENNIT_BACKEND`: epoll */
 	uint64_t spin_ns;         /**< how long an idle worker looks for work before it sleeps, in
-	                               nanoseconds, at most a second. `SENNIT_SPIN_NS`, else 0 */
+	                               nanoseconds, at most a second: what comes meanwhile costs no
+	                               wake-up, and the processor is busy. With more workers than
+	                               processors none does. `SENNIT_SPIN_NS`, else 0 */
 	size_t stack_size;        /**< of each worker's thread, in bytes; rounded up to whole pages
 	                               and to what a thread needs at least. `SENNIT_STACK_SIZE`,
 	                               else what the system gives threads */

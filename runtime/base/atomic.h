@@ -20,6 +20,8 @@
  * the idle protocol's alone. On x86 it is a locked read-modify-write on `word`, which must be the
  * calling thread's own (mfence costs eight times as much); elsewhere a fence.
  *
+ * stall() is what a loop calls that waits for another thread's store.
+ *
  * tally_u64(counter, v) adds to a number that only the calling thread writes, and of which others
  * load_relaxed what it was a moment ago: no read-modify-write, one plain instruction.
  *

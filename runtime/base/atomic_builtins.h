@@ -69,6 +69,17 @@ static inline void sennit__tally_u64(struct sennit__atomic_u64 *a, uint64_t v)
 	sennit__store_relaxed_u64(a, sennit__load_relaxed_u64(a) + v);
 }
 
+#if defined(__x86_64__) || defined(__i386__)
+static inline void sennit__stall(void)
+{
+	__builtin_ia32_pause();
+}
+#else
+static inline void sennit__stall(void)
+{
+}
+#endif
+
 #undef SENNIT__ATOMIC_NUMBER
 #undef SENNIT__ATOMIC_COMMON
 

@@ -85,6 +85,11 @@ static inline void sennit__tally_u64(struct sennit__atomic_u64 *a, uint64_t v)
 	a->value += v;
 }
 
+static inline void sennit__stall(void)
+{
+	ck_pr_stall();
+}
+
 #undef SENNIT__ATOMIC_NUMBER
 #undef SENNIT__ATOMIC_COMMON
 

@@ -78,15 +78,18 @@ static void print_machine(const struct sennit__plan *plan, FILE *file)
 		fprintf(file, "quota       none\n");
 }
 
-static void print_rest(const struct sennit__settings *settings, FILE *file)
+static void print_rest(const struct sennit_runtime *runtime, FILE *file)
 {
+	const struct sennit__settings *settings = &runtime->settings;
 	const struct sennit_runtime_options *options = &settings->options;
 	size_t stack_size = options->stack_size;
 	pthread_attr_t attributes;
 
 	fprintf(file, "backend     epoll (%s)\n", sources[settings->source[SENNIT__BACKEND]]);
-	fprintf(file, "spin        %llu ns (%s)\n", (unsigned long long)options->spin_ns,
-		sources[settings->source[SENNIT__SPIN_NS]]);
+	fprintf(file, "spin        %llu ns (%s)%s\n", (unsigned long long)options->spin_ns,
+		sources[settings->source[SENNIT__SPIN_NS]],
+		options->spin_ns && !runtime->worker[0]->spin_ns
+			? ", but not with more workers than CPUs" : "");
 	if (!stack_size && !pthread_attr_init(&attributes)) {
 		pthread_attr_getstacksize(&attributes, &stack_size);
 		pthread_attr_destroy(&attributes);
@@ -127,7 +130,7 @@ void sennit_runtime_print_settings(const struct sennit_runtime *runtime, FILE *f
 	print_pin(settings, file);
 	if (started)
 		print_machine(&runtime->plan, file);
-	print_rest(settings, file);
+	print_rest(runtime, file);
 	if (started)
 		print_places(runtime, file);
 	for (unsigned i = 0; i < SENNIT__VARIABLES; i++)

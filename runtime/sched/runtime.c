@@ -99,6 +99,17 @@ void sennit__runtime_settle(struct sennit__worker *worker, void *pages, size_t s
 		sennit__plan_unsettle(&runtime->plan, pages, size);
 }
 
+/* For how long each of so many workers may look for work before it sleeps: not at all where they
+ * would keep each other from the processors. */
+static uint64_t spin_time(const struct sennit_runtime *runtime, unsigned workers)
+{
+	cpu_set_t mask;
+
+	if (sched_getaffinity(0, sizeof mask, &mask)) /* it cannot hold all that there are */
+		return runtime->settings.options.spin_ns;
+	return (unsigned)CPU_COUNT(&mask) < workers ? 0 : runtime->settings.options.spin_ns;
+}
+
 /* One more worker, which nobody is told of yet. */
 static int prepare_worker(struct sennit_runtime *runtime)
 {
@@ -128,8 +139,10 @@ static int prepare_workers(struct sennit_runtime *runtime, unsigned wanted)
 
 	while (!error && runtime->prepared < wanted)
 		error = prepare_worker(runtime);
-	for (unsigned i = 0; i < runtime->prepared; i++)
+	for (unsigned i = 0; i < runtime->prepared; i++) {
 		runtime->worker[i]->several = runtime->prepared > 1;
+		runtime->worker[i]->spin_ns = spin_time(runtime, runtime->prepared);
+	}
 	return error;
 }
 
@@ -143,8 +156,10 @@ static void drop_workers(struct sennit_runtime *runtime, unsigned kept)
 		sennit__plan_unsettle(&runtime->plan, worker, block_size(page_size()));
 		free(worker);
 	}
-	if (kept)
+	if (kept) {
 		runtime->worker[0]->several = kept > 1;
+		runtime->worker[0]->spin_ns = spin_time(runtime, kept);
+	}
 }
 
 /* How many workers there are from the beginning. */

@@ -107,6 +107,13 @@ bool sennit__work_none_left(struct sennit_runtime *runtime)
 	return true;
 }
 
+bool sennit__work_awaited(const struct sennit_runtime *runtime)
+{
+	/* relaxed: a hint */
+	return sennit__load_relaxed_u32(&runtime->tickets) !=
+	       sennit__load_relaxed_u32(&runtime->quiet); /* relaxed: as above */
+}
+
 void sennit__work_wait(struct sennit_runtime *runtime)
 {
 	uint32_t ticket = sennit__fetch_add_release_u32(&runtime->tickets, 1) + 1; /* P3 */

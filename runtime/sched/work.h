@@ -85,6 +85,9 @@ bool sennit__work_gone(const struct sennit_runtime *runtime);
 /* Whether no work is left; where it is so, every ticket taken before is answered. */
 bool sennit__work_none_left(struct sennit_runtime *runtime);
 
+/* Whether somebody waits for the end of work, more or less: a hint. */
+bool sennit__work_awaited(const struct sennit_runtime *runtime);
+
 /* Takes a ticket and blocks until it is answered. */
 void sennit__work_wait(struct sennit_runtime *runtime);
 

@@ -363,6 +363,42 @@ void sennit__worker_retire(struct sennit__worker *worker)
 	out_of_work(worker);
 }
 
+/* So often what others write is looked at before the kernel is asked. */
+#define SPIN_LOOKS 100
+
+/* Whether something was given to the worker, or there is a reason to sleep, or not to stay. */
+static bool spin_ends(const struct sennit__worker *worker, bool *found)
+{
+	const struct sennit_runtime *runtime = worker->executor.runtime_;
+
+	*found = !sennit__inbox_empty(&worker->inbox) || !sennit__inbox_empty(&worker->inject) ||
+		 told_to_stop(worker) ||
+		 sennit__load_relaxed_u32(&runtime->exiting); /* relaxed: as in look_again */
+	return *found || sennit__work_awaited(runtime);
+}
+
+/* Looks for work without announcing that it sleeps, so that nobody has to wake it; whether there is
+ * something, or it is until_ns. Who waits for the end of work is not kept waiting. */
+static bool spin(struct sennit__worker *worker, uint64_t until_ns)
+{
+	uint64_t end_ns = sennit__clock_add(sennit__clock_now(), worker->spin_ns);
+	bool found;
+
+	do {
+		for (unsigned i = 0; i < SPIN_LOOKS; i++) {
+			if (spin_ends(worker, &found))
+				return found;
+			sennit__stall();
+		}
+		if (sennit__worker_collect(worker) ||
+		    (worker->several && sennit__steal_search(worker)))
+			return true;
+		if (worker->now_ns >= until_ns)
+			return true;
+	} while (worker->now_ns < end_ns);
+	return false;
+}
+
 void sennit__worker_park_until(struct sennit__worker *worker, uint64_t until_ns)
 {
 	uint64_t next_ns;
@@ -370,6 +406,8 @@ void sennit__worker_park_until(struct sennit__worker *worker, uint64_t until_ns)
 	/* while it shuts down a worker has work of others only where it saw it */
 	if ((worker->searching || worker->seen || (worker->several && !worker->shutdown)) &&
 	    sennit__steal_search(worker))
+		return;
+	if (worker->spin_ns && !worker->shutdown && spin(worker, until_ns))
 		return;
 	if (!sennit__idle_announce(worker, SENNIT__ASLEEP))
 		return;

@@ -80,6 +80,7 @@ struct sennit__worker {
 	const uint16_t *victims;   /* the others, nearest first; NULL: by their numbers */
 	unsigned index;
 	bool several;              /* there are others */
+	uint64_t spin_ns;          /* looks for work so long before it sleeps */
 	int pollable_fd;
 	void *driver;
 
