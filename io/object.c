@@ -407,6 +407,7 @@ static void arrive(struct sennit__slot *slot, struct sennit_op *op, int types)
 {
 	const int special = SENNIT__OP_EMPTY | SENNIT__OP_UNOPENED;
 
+	slot->owner->in_flight++;
 	if (op->task_.flags_ & special || slot->owner->shutdown ||
 	    ((sennit__load_acquire_u64(&slot->word) & ~MESSAGE) == op->stamp_ && !types)) /* P1 */
 		receive(slot, op);
@@ -515,6 +516,7 @@ static inline bool start_at_once(struct sennit_object *object, struct sennit_op 
 	op->target_ = object->executor_;
 	op->started_ms_ = (uint32_t)(owner->now_ns >> 20);
 	sennit__worker_begin(owner);
+	owner->in_flight++;
 	return true;
 }
 

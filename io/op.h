@@ -178,6 +178,7 @@ static inline void sennit__op_hand_over(struct sennit__worker *worker, struct se
  * owner `worker`, has unlinked it; its unit has begun there. */
 static inline void sennit__op_finish(struct sennit__worker *worker, struct sennit_op *op, int error)
 {
+	worker->in_flight--;
 	op->task_.error_ = error;
 	op->task_.function_ = sennit__op_run;
 	op->task_.state_ = SENNIT__OP_FINISHED;

@@ -6,6 +6,7 @@
 
 #include "runtime/sched/idle.h"
 #include "runtime/sched/runtime.h"
+#include "runtime/sched/steal.h"
 #include "runtime/sched/strand.h"
 
 /* What is wrong with a post or dispatch. No frame is made for it where nothing is. */
@@ -35,8 +36,7 @@ static __attribute__((noinline)) void inject(struct sennit_runtime *runtime,
 	struct sennit__worker *worker = sennit__runtime_next(runtime);
 
 	sennit__fork_check(runtime, "sennit_post");
-	if (sennit__inbox_push(&worker->inject, task))
-		sennit__misuse("sennit_post", "an inject list was parked"); /* cannot be */
+	sennit__steal_inject(worker, task);
 	sennit__idle_offer_all(worker);
 }
 

@@ -4,7 +4,8 @@
  * To announce is to turn the own inbox head from EMPTY to PARKED: ASLEEP where the thread stays
  * inside, AWAY where it is about to leave. Only after that and a full fence does the worker look
  * again at everything that can be given to it without a push to its inbox: the inject lists, the
- * deques, the runtime's flags, the end of work. Then it waits. To retract is to drain.
+ * deques (both as steal.h says), the runtime's flags, the end of work. Then it waits. To retract is
+ * to drain.
  *
  * To wake is to take PARKED out of the head: by a push over it, or, for what is given otherwise, by
  * a compare-and-swap to EMPTY or TOLD after a full fence. Who took it calls the driver's wake,
@@ -51,6 +52,7 @@
  *             retracts.
  * Progress    send, offer: lock-free. The others: wait-free, but for the system call of a wake.
  * Orders      P1  announce, fence, look again  with  give, fence, look whether one is parked.
+ *             steal.P2, for what is injected.
  * Checked by  tests/stress/post.c, tests/stress/steal.c, tests/unit/runtime.c,
  *             tests/model/idle.c, tests/model/invite.c
  */

@@ -58,6 +58,10 @@ struct sennit_runtime {
 	_Alignas(64) struct sennit__atomic_u64 idle[SENNIT__WORKERS_MAX / 64];
 	struct sennit__atomic_u32 searching;
 
+	/* steal.h: whose deques may hold something; how many pushes to inject lists there were */
+	_Alignas(64) struct sennit__atomic_u64 stocked[SENNIT__WORKERS_MAX / 64];
+	struct sennit__atomic_u64 injected;
+
 	struct sennit__worker *worker[SENNIT__WORKERS_MAX];
 };
 

@@ -79,14 +79,33 @@ static void answer(struct sennit_runtime *runtime, uint32_t ticket)
 		}
 }
 
-bool sennit__work_none_left(struct sennit_runtime *runtime)
+/* Whether a worker is not PARKED; asks first who was not the last time. */
+static bool somebody_is_awake(struct sennit__worker *worker, unsigned count)
 {
+	const struct sennit_runtime *runtime = worker->executor.runtime_;
+
+	for (unsigned i = 0; i < count; i++) {
+		unsigned index = worker->awake + i;
+
+		index = index < count ? index : index - count;
+		if (!sennit__inbox_parked(&runtime->worker[index]->inbox)) {
+			worker->awake = index;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool sennit__work_none_left(struct sennit__worker *worker)
+{
+	struct sennit_runtime *runtime = worker->executor.runtime_;
 	uint32_t ticket = sennit__load_acquire_u32(&runtime->tickets); /* P3 */
 	unsigned count = sennit__worker_count(runtime);
 	uint64_t ended = 0;
 	uint64_t begun = 0;
 
-	if (held(runtime)) /* most often so: spares the passes */
+	/* most often so: spares the passes */
+	if (worker->in_flight || held(runtime) || somebody_is_awake(worker, count))
 		return false;
 	for (unsigned i = 0; i < count; i++)
 		ended += sennit__load_acquire_u64(&runtime->worker[i]->ended_published); /* P1 */

@@ -31,6 +31,11 @@
  * to an inbox, whose worker 3 would not find PARKED before it has taken it and begun it. So y is
  * not among them either, nor who made y, and so on: which ends at what began with none of them.
  *
+ * Most looks end before all that, and may: whatever tells that work is left, or that somebody is
+ * awake, is enough for a no, as long as another look is to come. It is: of a worker that has
+ * operations in flight itself, when it falls asleep after the last of them; and of one that is
+ * found not PARKED after the fence, when that one falls asleep, and fences later.
+ *
  * guards: {leaving:16, abroad:24, work guards:24}. *Abroad* are operations bound to an executor of
  * another runtime, from their start until their handler has run; they hold a work guard of that
  * runtime as well. While a runtime is destroyed, only what is abroad counts. Who takes the word's
@@ -43,7 +48,8 @@
  * question, and what the waiter posted before is counted.
  *
  * Callers     none_left: a worker that has announced. get, put: any thread. wait: no worker.
- * Progress    none_left: wait-free, O(workers), and O(1) while a guard is held. wait: blocks.
+ * Progress    none_left: wait-free, O(workers), and O(1) while a guard is held or the asking worker
+ *             has operations in flight. wait: blocks.
  * Orders      P1  ended_published: idle.c's store (release) with the load here (acquire): what the
  *                 handlers did that have run, and that they had begun. That begun is as new as
  *                 the head comes from the head, inbox.P2.
@@ -83,7 +89,7 @@ void sennit__work_left(struct sennit_runtime *runtime);
 bool sennit__work_gone(const struct sennit_runtime *runtime);
 
 /* Whether no work is left; where it is so, every ticket taken before is answered. */
-bool sennit__work_none_left(struct sennit_runtime *runtime);
+bool sennit__work_none_left(struct sennit__worker *worker);
 
 /* Whether somebody waits for the end of work, more or less: a hint. */
 bool sennit__work_awaited(const struct sennit_runtime *runtime);

@@ -46,6 +46,8 @@ void sennit__worker_fini(struct sennit__worker *worker)
 {
 	if (worker->parked) /* counts a wake that is owed for this last sleep */
 		sennit__idle_retract(worker);
+	if (worker->stocked)
+		sennit__steal_sold_out(worker);
 	sennit__driver.fini(worker);
 }
 
@@ -192,11 +194,11 @@ static void take_injected(struct sennit__worker *worker)
 
 void sennit__worker_keep(struct sennit__worker *worker, struct sennit_task *task)
 {
+	sennit__steal_stock(worker);
 	if (SENNIT__LIKELY(sennit__deque_push(&worker->deque, task)))
 		return;
 	/* begun again by who takes it out of there */
-	if (sennit__inbox_push(&worker->inject, task))
-		sennit__misuse("sennit_post", "an inject list was parked"); /* cannot be */
+	sennit__steal_inject(worker, task);
 	sennit__worker_end(worker);
 }
 
@@ -342,11 +344,11 @@ static bool look_again(struct sennit__worker *worker)
 }
 
 /* After announcing: looks for the end of work, which stops a driven runtime. */
-static bool out_of_work(const struct sennit__worker *worker)
+static bool out_of_work(struct sennit__worker *worker)
 {
 	struct sennit_runtime *runtime = worker->executor.runtime_;
 
-	if (!sennit__work_none_left(runtime) || worker->shutdown)
+	if (!sennit__work_none_left(worker) || worker->shutdown)
 		return false;
 	/* relaxed: settled before this thread came in */
 	if (sennit__load_relaxed_u32(&runtime->mode) != SENNIT__MODE_DRIVEN)
@@ -409,6 +411,8 @@ void sennit__worker_park_until(struct sennit__worker *worker, uint64_t until_ns)
 		return;
 	if (worker->spin_ns && !worker->shutdown && spin(worker, until_ns))
 		return;
+	if (worker->stocked && sennit__deque_empty(&worker->deque))
+		sennit__steal_sold_out(worker);
 	if (!sennit__idle_announce(worker, SENNIT__ASLEEP))
 		return;
 	if (!look_again(worker) && !out_of_work(worker)) {
@@ -458,7 +462,7 @@ bool sennit__worker_wait_for_end(struct sennit__worker *worker)
 		return false;
 	if (sennit__inbox_vacant(&worker->inject) &&
 	    !(worker->several && sennit__steal_any(worker))) {
-		end = sennit__work_none_left(worker->executor.runtime_);
+		end = sennit__work_none_left(worker);
 		if (!end)
 			sennit__driver.wait(worker, SENNIT__NEVER);
 	}

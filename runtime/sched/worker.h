@@ -87,7 +87,8 @@ struct sennit__worker {
 	/* the thread's that is inside */
 	uint64_t begun;                /* units of work, see work.h */
 	uint64_t ended;
-	struct sennit__queue pinned;   /* handlers that only this worker runs; the only one: all */
+	uint64_t in_flight;            /* operations of ours, received and not finished */
+	struct sennit__queue pinned;   /* handlers that only this worker runs; all, of a sole one */
 	struct sennit__queue messages; /* taken from the inbox, not looked at yet */
 	struct sennit_task *deferred;  /* is run next; of a row, by a task of the worker's own */
 	struct sennit_task row;
@@ -108,9 +109,12 @@ struct sennit__worker {
 	bool behind;                   /* messages wait, or asking, or shutdown: the long way */
 	bool alternate;                /* whose turn it is: the deque or pinned */
 	bool listed;                   /* our bit in runtime->idle is set */
+	bool stocked;                  /* and that in runtime->stocked */
 	bool searching;                /* we have the right to search (idle.h) */
 	struct sennit_task *haul;      /* what was stolen and runs next: the first of pinned */
 	bool seen;                     /* our last look before we slept saw work elsewhere */
+	uint64_t injected_seen;        /* by so many pushes the others' inject lists were vacant */
+	unsigned awake;                /* who was, when we last looked for the end of work */
 	bool more;                     /* the driver could do more at once */
 	bool swept;                    /* and what was in flight was ended */
 	unsigned rest_turn;            /* when the rest was last served */

@@ -157,6 +157,30 @@ static void poll_finds_what_was_posted(void)
 	end(w);
 }
 
+static void inject_and_put(void *argument)
+{
+	struct world *w = argument;
+
+	post_to_any(w, 0);
+	sennit_runtime_guard_put(w->runtime);
+}
+
+/* What another puts into an inject list, and tells of, while the one worker is away: there is no
+ * moment without the one or the guard. */
+static void who_polls_does_not_stop_what_was_injected_under_a_guard(void)
+{
+	struct world *w = make();
+
+	sennit_runtime_guard_get(w->runtime);
+	model_thread(inject_and_put, w);
+	sennit_runtime_poll(w->runtime);
+	model_assert(!sennit_runtime_stopped(w->runtime) || ran(w) == 1);
+	model_join();
+	sennit_runtime_poll(w->runtime);
+	model_assert(sennit_runtime_stopped(w->runtime) && ran(w) == 1);
+	end(w);
+}
+
 /* --- strands ---------------------------------------------------------------------------------- */
 
 struct stranded {
@@ -475,6 +499,7 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(run_returns_once_both_guards_are_back, 3),
 	SCENARIO(run_one_waits_for_one, MODEL_ALL),
 	SCENARIO(poll_finds_what_was_posted, MODEL_ALL),
+	SCENARIO(who_polls_does_not_stop_what_was_injected_under_a_guard, MODEL_ALL),
 	SCENARIO(run_returns_once_a_strand_is_idle, 3),
 	SCENARIO(stop_ends_run, MODEL_ALL),
 	SCENARIO(stopped_tells_of_what_was_before, MODEL_ALL),

@@ -643,7 +643,7 @@ static void what_a_worker_takes_as_it_falls_asleep_is_not_overlooked(void)
 	model_thread(park_and_run, w);
 	enter(w);
 	if (sennit__idle_announce(w->worker, SENNIT__ASLEEP)) {
-		if (sennit__work_none_left(w->runtime))
+		if (sennit__work_none_left(w->worker))
 			model_assert(w->job->ran == 1);
 		sennit__idle_retract(w->worker);
 	}

@@ -82,8 +82,14 @@ static void inject(void *argument)
 	struct party *p = argument;
 	struct sennit__worker *there = p->world->runtime->worker[0];
 
-	model_assert(!sennit__inbox_push(&there->inject, new_job(p->world, p->number)));
+	sennit__steal_inject(there, new_job(p->world, p->number));
 	sennit__idle_offer_all(there);
+}
+
+/* The same, before anybody could be woken. */
+static void put(struct world *w, unsigned number)
+{
+	sennit__steal_inject(w->runtime->worker[0], new_job(w, number));
 }
 
 /* Goes on until it has one task. */
@@ -209,14 +215,33 @@ static void two_that_two_inject_two_workers_get(void)
 	check(w, 2);
 }
 
+static void inject_two(void *argument)
+{
+	struct party *p = argument;
+
+	inject(p);
+	p->number++;
+	inject(p);
+}
+
+/* The second may come when the first was taken, and its list was found vacant. */
+static void two_that_one_injects_two_workers_get(void)
+{
+	struct world *w = make(3);
+
+	start(w, get_one, 1);
+	start(w, get_one, 2);
+	start(w, inject_two, 0);
+	check(w, 2);
+}
+
 /* Many at once, one of which the worker runs that took them: the other is for who sleeps. */
 static void of_two_that_one_takes_another_gets_one(void)
 {
 	struct world *w = make(3);
-	struct sennit__worker *first = w->runtime->worker[0];
 
-	model_assert(!sennit__inbox_push(&first->inject, new_job(w, 0)));
-	model_assert(!sennit__inbox_push(&first->inject, new_job(w, 1)));
+	put(w, 0);
+	put(w, 1);
 	start(w, get_one, 1);
 	start(w, get_one, 2);
 	check(w, 2);
@@ -233,10 +258,9 @@ static void take_injected(void *argument)
 static void what_one_takes_out_of_its_inject_list_another_gets(void)
 {
 	struct world *w = make(2);
-	struct sennit__worker *first = w->runtime->worker[0];
 
-	model_assert(!sennit__inbox_push(&first->inject, new_job(w, 0)));
-	model_assert(!sennit__inbox_push(&first->inject, new_job(w, 1)));
+	put(w, 0);
+	put(w, 1);
 	start(w, take_injected, 0);
 	start(w, get_one, 1);
 	check(w, 1);
@@ -360,6 +384,10 @@ const struct model_scenario model_scenarios[] = {
 	 .preemptions = 2,
 	 .enough = 100000},
 	SCENARIO(of_two_that_one_takes_another_gets_one, 3),
+	{.name = "two_that_one_injects_two_workers_get",
+	 .run = two_that_one_injects_two_workers_get,
+	 .preemptions = 2,
+	 .enough = 100000},
 	SCENARIO(what_one_takes_out_of_its_inject_list_another_gets, MODEL_ALL),
 	SCENARIO(one_that_leaves_does_not_keep_the_right_to_search, 3),
 	SCENARIO(one_that_leaves_tells_what_it_leaves_behind, MODEL_ALL),

@@ -200,8 +200,10 @@ static void what_one_worker_begins_another_ends(void)
 
 	job->given = 1;
 	job->task.function_ = on_run;
+	model_assert(sennit__worker_enter(first, SENNIT__RUNNING));
 	sennit__worker_begin(first);
 	sennit__worker_keep(first, &job->task);
+	sennit__worker_leave(first);
 	model_thread(be_second, w);
 	work(w, 0);
 	model_join();
