@@ -190,6 +190,57 @@ static void one_that_is_sent_something_meanwhile_gets_it_all_the_same(void)
 	check(w, 1);
 }
 
+/* Sleeps once, and has something of its own to do then, for ever. Where it was invited meanwhile it
+ * searches first; what it finds posts another. */
+static void search_and_stay(void *argument)
+{
+	struct party *p = argument;
+	struct sennit__worker *worker = p->world->runtime->worker[p->number];
+	struct job *job;
+
+	if (sennit__idle_announce(worker, SENNIT__ASLEEP))
+		sennit__idle_retract(worker);
+	sennit__worker_settle(worker);
+	if (!worker->searching)
+		return;
+	if (!sennit__steal_search(worker)) {
+		sennit__idle_pass_on(worker);
+		return;
+	}
+	job = (struct job *)(void *)sennit__queue_pop(&worker->pinned);
+	job->given = 2;
+	post_on(p->world, p->number, 2);
+}
+
+/* What it was invited for is gone when it comes, and who posts the next relies on it. */
+static void what_is_posted_while_one_searches_another_gets(void)
+{
+	struct world *w = make(3);
+	struct job *own;
+
+	start(w, search_and_stay, 1);
+	start(w, get_one, 2);
+	post_on(w, 0, 0);
+	own = (struct job *)(void *)sennit__deque_take(&w->runtime->worker[0]->deque);
+	if (own)
+		own->given = 2;
+	post_on(w, 0, 1);
+	check(w, 1);
+}
+
+/* Who offers, what others have taken already, finds one that is about to sleep, or has just woken,
+ * and nobody else; meanwhile another falls asleep and somebody relies on that offer. */
+static void what_is_injected_while_another_offers_one_gets(void)
+{
+	struct world *w = make(3);
+
+	start(w, search_and_stay, 1);
+	start(w, get_one, 2);
+	start(w, inject, 1);
+	sennit__idle_offer(w->runtime->worker[0]);
+	check(w, 1);
+}
+
 /* --- three workers, two tasks (HA3) ----------------------------------------------------------- */
 
 static void two_that_one_posts_two_others_get(void)
@@ -378,7 +429,15 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(what_one_posts_another_gets, MODEL_ALL),
 	SCENARIO(what_is_injected_one_gets, MODEL_ALL),
 	SCENARIO(one_that_is_sent_something_meanwhile_gets_it_all_the_same, 3),
-	SCENARIO(two_that_one_posts_two_others_get, 2),
+	SCENARIO(what_is_posted_while_one_searches_another_gets, 2), /* 3: four minutes */
+	{.name = "what_is_injected_while_another_offers_one_gets",
+	 .run = what_is_injected_while_another_offers_one_gets,
+	 .preemptions = 2,
+	 .enough = 100000},
+	{.name = "two_that_one_posts_two_others_get",
+	 .run = two_that_one_posts_two_others_get,
+	 .preemptions = 2,
+	 .enough = 100000},
 	{.name = "two_that_two_inject_two_workers_get",
 	 .run = two_that_two_inject_two_workers_get,
 	 .preemptions = 2,
