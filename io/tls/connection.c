@@ -435,7 +435,7 @@ static void on_readable(struct sennit_op *op, int error, size_t bytes)
 static bool needs_input(const struct sennit__tls_connection *connection)
 {
 	return connection->handshake || connection->read || connection->wait ||
-	       (connection->shutdown && connection->engine.notified) ||
+	       (connection->shutdown && !connection->write) ||
 	       (connection->write && connection->starved);
 }
 

@@ -221,6 +221,8 @@ static int verdict(struct sennit__tls_engine *engine, int result)
 			return 0;
 		return engine->input_error ? engine->input_error : SENNIT__TLS_MORE;
 	case SSL_ERROR_ZERO_RETURN:
+		if (!engine->connected) /* nobody has vouched for it */
+			return fail(engine, SENNIT_TLS_FAILED, "the peer ended the handshake");
 		return SENNIT_EOF;
 	default:
 		return fail_by_queue(engine);
@@ -495,19 +497,37 @@ ssize_t sennit__tls_engine_seal(struct sennit__tls_engine *engine, const struct 
 	return error < 0 ? error : 0;
 }
 
-int sennit__tls_engine_shutdown(struct sennit__tls_engine *engine)
+static int notify(struct sennit__tls_engine *engine)
 {
+	int error = 0;
 	int result;
 
-	if (engine->failure)
-		return engine->failure;
-	if (!engine->notified) {
-		begin_call(engine, false);
-		result = SSL_shutdown(engine->ssl);
-		if (result < 0)
-			return verdict(engine, result);
-		engine->notified = true;
+	/* In the middle of a message OpenSSL refuses: the rest must come first. */
+	while (!error && SSL_in_init(engine->ssl)) {
+		begin_call(engine, true);
+		result = SSL_do_handshake(engine->ssl);
+		if (result != 1)
+			error = verdict(engine, result);
 	}
+	drop_used_input(engine);
+	if (error)
+		return error;
+	begin_call(engine, false);
+	result = SSL_shutdown(engine->ssl);
+	if (result < 0)
+		return verdict(engine, result);
+	engine->notified = true;
+	return 0;
+}
+
+int sennit__tls_engine_shutdown(struct sennit__tls_engine *engine)
+{
+	int error = engine->failure;
+
+	if (!error && !engine->notified)
+		error = notify(engine);
+	if (error)
+		return error;
 	return SSL_get_shutdown(engine->ssl) & SSL_RECEIVED_SHUTDOWN ? 0 : SENNIT__TLS_MORE;
 }
 

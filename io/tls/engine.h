@@ -90,12 +90,13 @@ ssize_t sennit__tls_engine_read(struct sennit__tls_engine *engine, void *data, s
 /* 0 where a read would find something, or the error that it would; SENNIT__TLS_MORE. */
 int sennit__tls_engine_peek(struct sennit__tls_engine *engine);
 
-/* Seals the first `size` bytes of the vector, which holds that many; how many it sealed: fewer, or
- * none, where more must come first. */
+/* Seals the first `size` bytes of the vector, which holds that many, and no empty part; how many it
+ * sealed: fewer, or none, where more must come first. */
 ssize_t sennit__tls_engine_seal(struct sennit__tls_engine *engine, const struct iovec *vector,
 				size_t size);
 
-/* Writes close_notify, once; 0 where the peer's has been read too, or SENNIT__TLS_MORE. */
+/* Writes close_notify, once, which may have to wait for the rest of a message; 0 where the peer's
+ * has been read too, or SENNIT__TLS_MORE. After the handshake. */
 int sennit__tls_engine_shutdown(struct sennit__tls_engine *engine);
 
 /* Why it failed, as text. */
