@@ -101,19 +101,52 @@ static inline uint64_t command_cpus(void)
 	return (uint64_t)CPU_COUNT(&set);
 }
 
-/* Reads the options of a server; `flag`, if named, is one more that only this server has. */
-static inline struct command_server command_server_parse(int argc, char **argv, const char *flag,
-                                                         bool *flag_value)
+/* Reads the options of a server, and `count` (at most 3) that only this server has. */
+static inline struct command_server command_server_parse_more(int argc, char **argv,
+                                                              const struct command_option *more,
+                                                              size_t count)
 {
 	struct command_server server = { 0, command_cpus(), 4096 };
-	const struct command_option options[] = {
+	struct command_option options[6] = {
 		{ "--port", &server.port, 0, 65535, NULL, NULL },
 		{ "--workers", &server.workers, 1, COMMAND_WORKERS_MAX, NULL, NULL },
 		{ "--buffer", &server.buffer, 1, 1 << 24, NULL, NULL },
-		{ flag, NULL, 0, 0, flag_value, NULL },
 	};
 
-	command_parse(argc, argv, options, flag ? 4 : 3);
+	for (size_t i = 0; i < count; i++)
+		options[3 + i] = more[i];
+	command_parse(argc, argv, options, 3 + count);
+	return server;
+}
+
+/* As above; `flag`, if named, is the one more. */
+static inline struct command_server command_server_parse(int argc, char **argv, const char *flag,
+                                                         bool *flag_value)
+{
+	const struct command_option more = { flag, NULL, 0, 0, flag_value, NULL };
+
+	return command_server_parse_more(argc, argv, &more, flag ? 1 : 0);
+}
+
+/* The options of a server that speaks TLS, and one more: exits with 2 where it is given no
+ * certificate. */
+static inline struct command_server command_tls_server_parse(int argc, char **argv,
+                                                             const char **certificate,
+                                                             const char **key,
+                                                             const struct command_option *flag)
+{
+	const struct command_option more[] = {
+		{ "--tls-certificate", NULL, 0, 0, NULL, certificate },
+		{ "--tls-key", NULL, 0, 0, NULL, key },
+		*flag,
+	};
+	struct command_server server = command_server_parse_more(argc, argv, more, 3);
+
+	if (!*certificate || !*key) {
+		fprintf(stderr, "%s: --tls-certificate=FILE and --tls-key=FILE are needed\n",
+		        argv[0]);
+		exit(COMMAND_USAGE);
+	}
 	return server;
 }
 

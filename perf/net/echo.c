@@ -7,7 +7,11 @@
  *
  * The main thread waits for SIGTERM or SIGINT. Then every worker closes its acceptor and takes its
  * reads back; what was read still goes out. A session ends once the kernel has sent all of it; one
- * whose peer is slow is kept until the peer has ended it, for two seconds at most. */
+ * whose peer is slow is kept until the peer has ended it, for two seconds at most.
+ *
+ * With a certificate a session speaks TLS: it shakes hands first, and ends with close_notify. */
+#include "perf/net/echo.h"
+
 #include "perf/net/command.h"
 
 #include <inttypes.h>
@@ -22,11 +26,13 @@ enum { ACCEPTS = 4, DRAIN_MS = 2000 };
 
 struct session {
 	struct sennit_tcp_socket socket;
-	struct sennit_op op; /* the accept, then the read or the write */
+	struct sennit_tls_stream tls; /* above it, if at all */
+	struct sennit_stream *stream; /* the upper one of them */
+	struct sennit_op op; /* the accept, maybe the handshake, then the read or the write */
 	struct server *server;
 	struct session *next;
 	struct session *previous;
-	bool reading;
+	bool waiting; /* for what the peer sends when it likes */
 	char data[];
 };
 
@@ -49,7 +55,8 @@ struct server {
 
 static size_t buffer_bytes;
 static int bell = -1; /* an eventfd: workers that have nothing left after the stop */
-static sennit_handler on_accepted, on_read, on_written, on_discarded;
+static struct sennit_tls_context *tls; /* NULL: without */
+static sennit_handler on_accepted, on_handshake, on_read, on_written, on_discarded, on_shutdown;
 
 static bool accept_one(struct server *server)
 {
@@ -60,6 +67,7 @@ static bool accept_one(struct server *server)
 		return false;
 	}
 	s->server = server;
+	s->stream = &s->socket.stream;
 	s->op.user = s;
 	server->accepting++;
 	sennit_tcp_socket_init(&s->socket, server->executor);
@@ -95,7 +103,7 @@ static void finish(struct session *s, int error)
 	else
 		server->sessions = s->next;
 	server->closed++;
-	sennit_close(&s->socket.stream);
+	sennit_close(s->stream);
 	free(s);
 	if (error != SENNIT_SHUTDOWN)
 		settle(server);
@@ -107,12 +115,22 @@ static void retire(struct session *s)
 {
 	int unsent = 0;
 
-	if (ioctl(sennit_tcp_socket_native_handle(&s->socket), SIOCOUTQNSD, &unsent) || !unsent ||
-	    sennit_tcp_socket_shutdown(&s->socket, SHUT_WR))
+	if (tls) {
+		sennit_op_expires_after(&s->op, SENNIT_SECONDS(1));
+		echo_tls_shutdown(&s->tls, &s->op, on_shutdown);
+	} else if (ioctl(sennit_tcp_socket_native_handle(&s->socket), SIOCOUTQNSD, &unsent) ||
+	           !unsent || sennit_tcp_socket_shutdown(&s->socket, SHUT_WR)) {
 		finish(s, 0);
-	else
-		sennit_async_read_some(&s->socket.stream, s->data, buffer_bytes, &s->op,
-		                       on_discarded);
+	} else {
+		sennit_async_read_some(s->stream, s->data, buffer_bytes, &s->op, on_discarded);
+	}
+}
+
+static void on_shutdown(struct sennit_op *op, int error, size_t bytes)
+{
+	(void)error; /* the peer need not answer */
+	(void)bytes;
+	finish(op->user, 0);
 }
 
 static void on_discarded(struct sennit_op *op, int error, size_t bytes)
@@ -123,13 +141,40 @@ static void on_discarded(struct sennit_op *op, int error, size_t bytes)
 	if (error)
 		finish(s, error);
 	else
-		sennit_async_read_some(&s->socket.stream, s->data, buffer_bytes, op, on_discarded);
+		sennit_async_read_some(s->stream, s->data, buffer_bytes, op, on_discarded);
 }
 
 static void read_next(struct session *s)
 {
-	s->reading = true;
-	sennit_async_read_some(&s->socket.stream, s->data, buffer_bytes, &s->op, on_read);
+	s->waiting = true;
+	sennit_async_read_some(s->stream, s->data, buffer_bytes, &s->op, on_read);
+}
+
+static void shake_hands(struct session *s)
+{
+	int error = echo_tls_open(&s->tls, tls, &s->socket.stream);
+
+	if (error) {
+		finish(s, error);
+		return;
+	}
+	s->stream = &s->tls.stream;
+	s->waiting = true;
+	echo_tls_handshake(&s->tls, &s->op, on_handshake);
+}
+
+static void on_handshake(struct sennit_op *op, int error, size_t bytes)
+{
+	struct session *s = op->user;
+
+	(void)bytes;
+	s->waiting = false;
+	if (error)
+		finish(s, error);
+	else if (s->server->stopping)
+		retire(s);
+	else
+		read_next(s);
 }
 
 static void on_accepted(struct sennit_op *op, int error, size_t bytes)
@@ -157,7 +202,10 @@ static void on_accepted(struct sennit_op *op, int error, size_t bytes)
 		return;
 	}
 	sennit_tcp_socket_set_option(&s->socket, SENNIT_TCP_NO_DELAY, 1);
-	read_next(s);
+	if (tls)
+		shake_hands(s);
+	else
+		read_next(s);
 	settle(server);
 }
 
@@ -165,11 +213,11 @@ static void on_read(struct sennit_op *op, int error, size_t bytes)
 {
 	struct session *s = op->user;
 
-	s->reading = false;
+	s->waiting = false;
 	if (bytes) {
 		s->server->requests++;
 		s->server->bytes += bytes;
-		sennit_async_write(&s->socket.stream, s->data, bytes, op, on_written);
+		sennit_async_write(s->stream, s->data, bytes, op, on_written);
 	} else if (error == -ECANCELED) {
 		retire(s);
 	} else {
@@ -205,8 +253,8 @@ static void on_stop(struct sennit_task *task, int error)
 	server->stopping = true;
 	sennit_tcp_acceptor_close(&server->acceptor);
 	for (struct session *s = server->sessions; s; s = s->next)
-		if (s->reading)
-			sennit_cancel(&s->socket.stream);
+		if (s->waiting)
+			sennit_cancel(s->stream);
 	settle(server);
 }
 
@@ -298,7 +346,8 @@ static int serve(struct sennit_runtime *runtime, uint64_t port, sigset_t signals
 	}
 	for (unsigned i = 0; i < workers; i++)
 		sennit_post(servers[i].executor, &servers[i].start, on_start);
-	printf("listening 127.0.0.1:%d workers=%u backend=epoll\n", bound, workers);
+	printf("listening 127.0.0.1:%d workers=%u backend=epoll%s\n", bound, workers,
+	       tls ? " tls" : "");
 	fflush(stdout);
 	sigwait(&signals, &number);
 	for (unsigned i = 0; i < workers; i++)
@@ -316,11 +365,15 @@ int main(int argc, char **argv)
 	uint64_t workers = 0;
 	uint64_t buffer = 4096;
 	const char *backend = "auto";
+	const char *certificate = NULL;
+	const char *key = NULL;
 	const struct command_option options[] = {
 		{ .name = "--port", .number = &port, .min = 0, .max = 65535 },
 		{ .name = "--workers", .number = &workers, .min = 1, .max = COMMAND_WORKERS_MAX },
 		{ .name = "--buffer", .number = &buffer, .min = 1, .max = 1 << 24 },
 		{ .name = "--backend", .word = &backend },
+		{ .name = "--tls-certificate", .word = &certificate },
+		{ .name = "--tls-key", .word = &key },
 	};
 	struct sennit_runtime_options choice = { .size = sizeof choice };
 	struct sennit_runtime *runtime = NULL;
@@ -332,6 +385,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "sennit-echo: bad value: --backend=%s\n", backend);
 		return COMMAND_USAGE;
 	}
+	if (certificate || key)
+		tls = echo_tls_context(certificate, key);
 	buffer_bytes = buffer;
 	choice.workers = (unsigned)workers;
 	signals = command_block_signals();

@@ -7,7 +7,11 @@
  * the moment a request was to be sent, whether or not the socket took it. With --requests exactly
  * that many are made; with --seconds the clock ends them; either way every answer is waited for,
  * so that what is counted was served. The first wrong byte or failing connection ends a thread's
- * part, and the exit status is 1. */
+ * part, and the exit status is 1.
+ *
+ * --tls: the same over TLS. --handshakes: each request has a connection of its own, from the
+ * handshake to the end, one at a time in each thread; with --resume only a thread's first handshake
+ * is a full one. */
 #include "perf/net/load.h"
 
 #include "perf/net/command.h"
@@ -18,7 +22,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
-enum { TABLE = 1 << 16, RECEIVE = 1 << 16, GATHER = 64, EVENTS = 256, STALL_S = 10 };
+enum { TABLE = 1 << 16, RECEIVE = 1 << 16, GATHER = 64, EVENTS = 256, STALL_S = 10, SOURCES = 64 };
 
 struct settings {
 	uint64_t port;
@@ -34,11 +38,15 @@ struct settings {
 	const char *address;
 	bool touch;
 	bool json;
+	bool tls;
+	bool handshakes;
+	bool resume;
 };
 
 /* Requests are counted from 0: [0, received) answered, [received, begun) outstanding. */
 struct connection {
 	int fd;
+	struct ssl_st *ssl; /* NULL: without TLS */
 	uint64_t index;
 	uint64_t begun;
 	uint64_t sent; /* of these, handed to the socket whole */
@@ -112,7 +120,10 @@ static bool send_begun(struct worker *w, struct connection *c)
 			part->iov_len = settings.size - skip;
 			skip = 0;
 		}
-		n = sendmsg(c->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (c->ssl)
+			n = load_tls_send(c->ssl, parts[0].iov_base, parts[0].iov_len);
+		else
+			n = sendmsg(c->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno == EAGAIN)
 			return true;
 		if (n < 0)
@@ -166,9 +177,11 @@ static bool on_event(struct worker *w, struct connection *c)
 {
 	ssize_t n;
 	uint64_t now;
+	bool more;
 
 	do {
-		n = recv(c->fd, w->received, RECEIVE, MSG_DONTWAIT);
+		n = c->ssl ? load_tls_receive(c->ssl, w->received, RECEIVE)
+			   : recv(c->fd, w->received, RECEIVE, MSG_DONTWAIT);
 		if (n < 0 && errno == EAGAIN)
 			return send_begun(w, c);
 		if (n < 0)
@@ -176,9 +189,13 @@ static bool on_event(struct worker *w, struct connection *c)
 		if (!n)
 			return fail(w, c, "closed by the server", 0);
 		now = now_ns();
-		if (!check(w, c, w->received, (size_t)n, now) || !begin(w, c, now))
+		if (!check(w, c, w->received, (size_t)n, now))
 			return false;
-	} while (n == RECEIVE);
+		/* a record says nothing of the socket, but who owes nothing sends nothing */
+		more = c->ssl ? load_tls_pending(c->ssl) || c->received < c->begun : n == RECEIVE;
+		if (!begin(w, c, now))
+			return false;
+	} while (more);
 	return true;
 }
 
@@ -192,6 +209,10 @@ static bool connect_one(struct worker *w, struct connection *c)
 	c->fd = load_connect(&server, 0);
 	if (c->fd < 0)
 		return fail(w, c, "connect", -c->fd);
+	if (settings.tls && !(c->ssl = load_tls_connect(c->fd)))
+		return fail(w, c, "no handshake", 0);
+	if (c->ssl)
+		load_tls_unblock(c->ssl);
 	if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, c->fd, &event))
 		return fail(w, c, "epoll_ctl", errno);
 	return true;
@@ -220,6 +241,7 @@ static bool connect_all(struct worker *w)
 static void disconnect_all(struct worker *w)
 {
 	for (uint64_t i = 0; w->connections && i < w->count; i++) {
+		load_tls_end(w->connections[i].ssl);
 		if (w->connections[i].fd >= 0)
 			close(w->connections[i].fd);
 		free(w->connections[i].begun_ns);
@@ -260,14 +282,40 @@ static void drive(struct worker *w)
 	}
 }
 
+/* One connection after the other; their own addresses change, so that ports do not run out. */
+static void drive_handshakes(struct worker *w)
+{
+	struct ssl_session_st *session = NULL;
+
+	while (w->left) {
+		struct connection c = { .index = w->first, .received = w->latency.count };
+		uint64_t begun = now_ns();
+		const char *why = load_tls_once(&server, (unsigned)(c.received % SOURCES),
+		                                settings.resume ? &session : NULL, content(&c, 0),
+		                                settings.size);
+		uint64_t now = now_ns();
+
+		if (why) {
+			fail(w, &c, why, 0);
+			return;
+		}
+		histogram_add(&w->latency, now - begun);
+		w->left--;
+		if (settings.seconds_ms && now - w->start_ns >= settings.seconds_ms * 1000000U)
+			w->left = 0;
+	}
+}
+
 static void *work(void *argument)
 {
 	struct worker *w = argument;
-	bool connected = connect_all(w);
+	bool connected = settings.handshakes || connect_all(w);
 
 	pthread_barrier_wait(&all_connected);
 	w->start_ns = now_ns();
-	if (connected)
+	if (settings.handshakes)
+		drive_handshakes(w);
+	else if (connected)
 		drive(w);
 	w->end_ns = now_ns();
 	disconnect_all(w);
@@ -315,6 +363,7 @@ static int run(void)
 		struct worker *w = &workers[i];
 		uint64_t later = settings.threads - i - 1;
 
+		w->epoll = -1;
 		w->first = first;
 		w->count = (settings.connections + later) / settings.threads;
 		w->left =
@@ -364,6 +413,8 @@ static void settle(void)
 		why = "--seconds is not between 0.01 and 3600";
 	else if (!!settings.requests + !!end + !!settings.idle > 1)
 		why = "one of --requests, --seconds and --idle";
+	else if (settings.handshakes > settings.tls || settings.resume > settings.handshakes)
+		why = "--resume is for --handshakes, and those for --tls";
 	else if (settings.threads > settings.connections)
 		why = "more threads than connections";
 	if (why) {
@@ -393,17 +444,22 @@ int main(int argc, char **argv)
 		{ .name = "--idle", .number = &settings.idle, .min = 1, .max = 1 << 20 },
 		{ .name = "--touch", .flag = &settings.touch },
 		{ .name = "--json", .flag = &settings.json },
+		{ .name = "--tls", .flag = &settings.tls },
+		{ .name = "--handshakes", .flag = &settings.handshakes },
+		{ .name = "--resume", .flag = &settings.resume },
 	};
 
 	command_parse(argc, argv, options, sizeof options / sizeof *options);
 	settle();
 	command_raise_descriptor_limit();
+	if (settings.tls)
+		load_tls_prepare();
 	if (!make_table()) {
 		fprintf(stderr, "sennit-load: out of memory\n");
 		return 1;
 	}
 	if (settings.idle)
-		return load_idle(&server, settings.idle, settings.touch ? table : NULL,
-		                 settings.size, settings.limit_s);
+		return load_idle(&server, settings.idle, settings.tls,
+		                 settings.touch ? table : NULL, settings.size, settings.limit_s);
 	return run();
 }

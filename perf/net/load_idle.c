@@ -34,7 +34,7 @@ int load_connect(const struct sockaddr_in *server, unsigned source)
 	return fd;
 }
 
-static bool echo_once(int fd, const unsigned char *data, size_t size)
+bool load_echo(int fd, struct ssl_st *ssl, const unsigned char *data, size_t size)
 {
 	unsigned char back[4096];
 	size_t sent = 0;
@@ -42,12 +42,16 @@ static bool echo_once(int fd, const unsigned char *data, size_t size)
 
 	while (received < size) {
 		size_t part = size - sent < sizeof back ? size - sent : sizeof back;
-		ssize_t n = part ? send(fd, data + sent, part, MSG_NOSIGNAL) : 0;
+		ssize_t n = 0;
 
+		if (part)
+			n = ssl ? load_tls_send(ssl, data + sent, part)
+				: send(fd, data + sent, part, MSG_NOSIGNAL);
 		if (n < 0)
 			return false;
 		sent += (size_t)n;
-		n = recv(fd, back, sizeof back, 0);
+		n = ssl ? load_tls_receive(ssl, back, sizeof back)
+			: recv(fd, back, sizeof back, 0);
 		if (n <= 0 || (size_t)n > sent - received ||
 		    memcmp(back, data + received, (size_t)n))
 			return false;
@@ -56,17 +60,23 @@ static bool echo_once(int fd, const unsigned char *data, size_t size)
 	return true;
 }
 
-static bool open_all(const struct sockaddr_in *server, uint64_t count, const unsigned char *data,
-                     size_t size, int *fds)
+static bool open_all(const struct sockaddr_in *server, uint64_t count, bool tls,
+                     const unsigned char *data, size_t size, int *fds)
 {
 	for (uint64_t i = 0; i < count; i++) {
+		struct ssl_st *ssl = NULL; /* lives as long as the process */
+
 		fds[i] = load_connect(server, (unsigned)(i / PER_SOURCE));
 		if (fds[i] < 0) {
 			fprintf(stderr, "sennit-load: connection %" PRIu64 ": %s\n", i,
 			        strerror(-fds[i]));
 			return false;
 		}
-		if (data && !echo_once(fds[i], data, size)) {
+		if (tls && !(ssl = load_tls_connect(fds[i]))) {
+			fprintf(stderr, "sennit-load: connection %" PRIu64 ": no handshake\n", i);
+			return false;
+		}
+		if (data && !load_echo(fds[i], ssl, data, size)) {
 			fprintf(stderr, "sennit-load: connection %" PRIu64 ": no good echo\n", i);
 			return false;
 		}
@@ -97,12 +107,12 @@ static void hold(uint64_t limit_s)
 	}
 }
 
-int load_idle(const struct sockaddr_in *server, uint64_t count, const unsigned char *data,
-              size_t size, uint64_t limit_s)
+int load_idle(const struct sockaddr_in *server, uint64_t count, bool tls,
+              const unsigned char *data, size_t size, uint64_t limit_s)
 {
 	int *fds = calloc(count, sizeof *fds);
 
-	if (!fds || !open_all(server, count, data, size, fds)) {
+	if (!fds || !open_all(server, count, tls, data, size, fds)) {
 		free(fds);
 		return 1;
 	}
