@@ -24,21 +24,39 @@ static bool is_address(const char *name)
 	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
 }
 
-/* Tells the server the name, and has its certificate checked for it. */
+/* Copies the name without the dot that ends it where it is written in full: in a certificate there
+ * is none, nor in what a server is told. OpenSSL would take one in front for any name below. */
+static bool copy_name(char copy[TLSEXT_MAXLEN_host_name + 1], const char *name)
+{
+	size_t size = strlen(name);
+
+	if (size && name[size - 1] == '.')
+		size--;
+	if (!size || size > TLSEXT_MAXLEN_host_name || *name == '.')
+		return false;
+	memcpy(copy, name, size);
+	copy[size] = '\0';
+	return true;
+}
+
+/* Tells the server the name, and has its certificate checked for it, whose subject may say what it
+ * wants: names are where RFC 9525 looks for them. */
 static int set_name(SSL *ssl, const char *name, bool verified)
 {
 	X509_VERIFY_PARAM *check = SSL_get0_param(ssl);
 	bool address = is_address(name);
+	char host[TLSEXT_MAXLEN_host_name + 1];
 
-	if (!*name || strlen(name) > TLSEXT_MAXLEN_host_name)
+	if (!copy_name(host, name))
 		return -EINVAL;
-	if (!address && !SSL_set_tlsext_host_name(ssl, name))
+	if (!address && !SSL_set_tlsext_host_name(ssl, host))
 		return -EINVAL;
 	if (!verified)
 		return 0;
-	X509_VERIFY_PARAM_set_hostflags(check, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	X509_VERIFY_PARAM_set_hostflags(check, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+						       X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	if (address ? X509_VERIFY_PARAM_set1_ip_asc(check, name)
-		    : X509_VERIFY_PARAM_set1_host(check, name, 0))
+		    : X509_VERIFY_PARAM_set1_host(check, host, 0))
 		return 0;
 	return -EINVAL;
 }
