@@ -193,18 +193,22 @@ static int fail(struct sennit__tls_engine *engine, int error, const char *reason
 	return error;
 }
 
-/* What the failed call left in the queue of errors. */
+/* What the failed call left in the queue of errors: the first is the cause of the others, but where
+ * a certificate is refused, for which there may be causes deep down. */
 static int fail_by_queue(struct sennit__tls_engine *engine)
 {
 	unsigned long code = ERR_peek_error();
+	unsigned long last = ERR_peek_last_error();
 	int error = SENNIT_TLS_FAILED;
 
-	engine->code = code;
-	if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+	if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) {
 		error = -ENOMEM;
-	else if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
-		 ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+	} else if (ERR_GET_LIB(last) == ERR_LIB_SSL &&
+		   ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
 		error = SENNIT_TLS_UNTRUSTED;
+		code = last;
+	}
+	engine->code = code;
 	ERR_clear_error();
 	return fail(engine, error, code ? NULL : "OpenSSL gives no reason");
 }
