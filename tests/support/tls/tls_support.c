@@ -16,6 +16,8 @@ static void add_extension(X509 *certificate, X509 *issuer, int which, const char
 	X509_EXTENSION *extension;
 	X509V3_CTX context;
 
+	if (!value)
+		return;
 	X509V3_set_ctx_nodb(&context);
 	X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
 	extension = X509V3_EXT_conf_nid(NULL, &context, which, value);
@@ -71,12 +73,46 @@ static char *text_of(BIO *bio)
 	return text;
 }
 
+/* What a table of strings cannot say. */
+static void add_hidden_name(X509 *certificate, const char *name)
+{
+	GENERAL_NAMES *names = GENERAL_NAMES_new();
+	GENERAL_NAME *one = GENERAL_NAME_new();
+	ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+	char whole[64];
+	int size = snprintf(whole, sizeof whole, "%s%c.example", name, '\0');
+
+	assert_true(ASN1_STRING_set(text, whole, size));
+	GENERAL_NAME_set0_value(one, GEN_DNS, text);
+	assert_true(sk_GENERAL_NAME_push(names, one));
+	assert_true(X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, 0));
+	GENERAL_NAMES_free(names);
+}
+
+static void add_unknown(X509 *certificate, const char *value)
+{
+	ASN1_OBJECT *what = OBJ_txt2obj("1.3.6.1.4.1.99999.1", 1);
+	ASN1_OCTET_STRING *data = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *extension;
+
+	assert_true(ASN1_OCTET_STRING_set(data, (const unsigned char *)value, -1));
+	extension = X509_EXTENSION_create_by_OBJ(NULL, what, 1, data);
+	assert_true(X509_add_ext(certificate, extension, -1));
+	X509_EXTENSION_free(extension);
+	ASN1_OCTET_STRING_free(data);
+	ASN1_OBJECT_free(what);
+}
+
 static void describe(X509 *certificate, X509 *issuer, const struct wish *wish)
 {
 	const char *alternative = wish->alternative;
 
+	const char *constraints = wish->constraints;
+
+	if (!constraints)
+		constraints = wish->authority ? "critical,CA:TRUE" : "critical,CA:FALSE";
 	if (!alternative)
-		alternative = wish->authority ? "" : "DNS:localhost,IP:127.0.0.1";
+		alternative = wish->authority || wish->hidden ? "" : "DNS:localhost,IP:127.0.0.1";
 	assert_true(X509_set_version(certificate, X509_VERSION_3));
 	set_serial(certificate);
 	set_name(certificate, wish->name ? wish->name : "localhost");
@@ -85,13 +121,16 @@ static void describe(X509 *certificate, X509 *issuer, const struct wish *wish)
 					wish->begins_s ? wish->begins_s : -3600));
 	assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate),
 					wish->ends_s ? wish->ends_s : 3600));
-	add_extension(certificate, issuer, NID_basic_constraints,
-		      wish->authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
+	add_extension(certificate, issuer, NID_basic_constraints, constraints);
 	add_extension(certificate, issuer, NID_subject_key_identifier, "hash");
-	if (*alternative)
-		add_extension(certificate, issuer, NID_subject_alt_name, alternative);
-	if (wish->usage)
-		add_extension(certificate, issuer, NID_ext_key_usage, wish->usage);
+	add_extension(certificate, issuer, NID_subject_alt_name, *alternative ? alternative : NULL);
+	add_extension(certificate, issuer, NID_ext_key_usage, wish->usage);
+	add_extension(certificate, issuer, NID_key_usage, wish->key_usage);
+	add_extension(certificate, issuer, NID_name_constraints, wish->names);
+	if (wish->hidden)
+		add_hidden_name(certificate, wish->hidden);
+	if (wish->unknown)
+		add_unknown(certificate, wish->unknown);
 }
 
 static bool is_root(const X509 *certificate)
@@ -103,7 +142,8 @@ static bool is_root(const X509 *certificate)
 void make_certificate(struct pem *pem, const struct wish *wish, const struct pem *issuer)
 {
 	X509 *certificate = X509_new();
-	EVP_PKEY *key = EVP_EC_gen("P-256");
+	EVP_PKEY *key = wish->rsa_bits ? EVP_RSA_gen(wish->rsa_bits) : EVP_EC_gen("P-256");
+	const char *digest = wish->digest ? wish->digest : "SHA256";
 	X509 *above = issuer ? read_certificate(issuer) : certificate;
 	EVP_PKEY *above_key = issuer ? read_key(issuer) : key;
 	BIO *text = BIO_new(BIO_s_mem());
@@ -112,7 +152,7 @@ void make_certificate(struct pem *pem, const struct wish *wish, const struct pem
 	assert_non_null(key);
 	assert_true(X509_set_pubkey(certificate, key));
 	describe(certificate, above, wish);
-	assert_true(X509_sign(certificate, above_key, EVP_sha256()));
+	assert_true(X509_sign(certificate, above_key, EVP_get_digestbyname(digest)));
 	assert_true(PEM_write_bio_X509(text, certificate));
 	if (issuer && !is_root(above))
 		assert_true(BIO_puts(text, issuer->certificate) > 0);

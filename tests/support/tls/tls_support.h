@@ -26,6 +26,13 @@ struct wish {
 	long begins_s;           /* from now; 0: an hour ago */
 	long ends_s;             /* from now; 0: in an hour */
 	bool authority;          /* may issue others */
+	const char *constraints; /* basicConstraints; NULL: as `authority` has it */
+	const char *key_usage;   /* keyUsage; NULL: none is said */
+	const char *names;       /* nameConstraints; NULL: none */
+	const char *unknown;     /* the value of a critical extension that nobody knows */
+	const char *hidden;      /* a DNS name that, behind a NUL, goes on with ".example" */
+	const char *digest;      /* NULL: SHA256 */
+	unsigned rsa_bits;       /* 0: the key is P-256 */
 };
 
 /* Makes a certificate that `issuer` signs, or, where that is NULL, the key itself; its chain is
