@@ -53,7 +53,9 @@ static int check_connected(const struct sennit__tls_connection *connection)
 		return SENNIT__TLS_MORE;
 	if (engine->failure)
 		return engine->failure;
-	return engine->input_error ? engine->input_error : -ENOTCONN;
+	if (engine->input_error)
+		return engine->input_error;
+	return connection->output_error ? connection->output_error : -ENOTCONN;
 }
 
 /* --- the handshake ---------------------------------------------------------------------------- */
