@@ -239,7 +239,7 @@ int sennit_tls_stream_open_insecure(struct sennit_tls_stream *stream,
 /**
  * Opens the server's side of a connection over `lower`, as sennit_tls_stream_open_client does.
  * @param context a server's.
- * @return as there; -ENOKEY: the context has no certificate.
+ * @return as there; -ENOKEY: the context has no certificate, or not its key.
  * @thread any that nobody competes with. Allocates. Since 0.1.0.
  */
 int sennit_tls_stream_open_server(struct sennit_tls_stream *stream,

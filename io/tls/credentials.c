@@ -79,7 +79,7 @@ static int read_file(struct sennit_tls_context *context, const char *name, struc
 static BIO *open_text(struct sennit_tls_context *context, const void *data, size_t size,
 		      const char *what, int *error)
 {
-	BIO *bio = size <= FILE_MAX ? BIO_new_mem_buf(data, (int)size) : NULL;
+	BIO *bio = size <= FILE_MAX ? BIO_new_mem_buf(size ? data : "", (int)size) : NULL;
 
 	*error = 0;
 	if (!bio)

@@ -155,7 +155,8 @@ int sennit_tls_stream_open_insecure(struct sennit_tls_stream *stream,
 int sennit_tls_stream_open_server(struct sennit_tls_stream *stream,
 				  struct sennit_tls_context *context, struct sennit_stream *lower)
 {
-	if (context->role == SENNIT_TLS_SERVER && !SSL_CTX_get0_certificate(context->ssl))
+	if (context->role == SENNIT_TLS_SERVER && (!SSL_CTX_get0_certificate(context->ssl) ||
+						   !SSL_CTX_get0_privatekey(context->ssl)))
 		return -ENOKEY;
 	return open_stream(stream, context, SENNIT_TLS_SERVER, lower, NULL, false);
 }
