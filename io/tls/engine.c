@@ -199,17 +199,19 @@ static int fail_by_queue(struct sennit__tls_engine *engine)
 {
 	unsigned long code = ERR_peek_error();
 	unsigned long last = ERR_peek_last_error();
+	unsigned long next;
 	int error = SENNIT_TLS_FAILED;
 
-	if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) {
-		error = -ENOMEM;
-	} else if (ERR_GET_LIB(last) == ERR_LIB_SSL &&
-		   ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+	if (ERR_GET_LIB(last) == ERR_LIB_SSL &&
+	    ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
 		error = SENNIT_TLS_UNTRUSTED;
 		code = last;
 	}
 	engine->code = code;
-	ERR_clear_error();
+	while ((next = ERR_get_error())) {
+		if (ERR_GET_REASON(next) == ERR_R_MALLOC_FAILURE)
+			error = -ENOMEM; /* whatever came of it */
+	}
 	return fail(engine, error, code ? NULL : "OpenSSL gives no reason");
 }
 
