@@ -561,6 +561,29 @@ static void a_client_may_not_begin_anew_in_1_2(void **state)
 	end_duel(&duel);
 }
 
+/* It is told so, and its data is taken all the same. */
+static void a_server_may_not_ask_to_begin_anew_in_1_2(void **state)
+{
+	struct flight flight = {0};
+	struct duel duel;
+	char byte;
+
+	(void)state;
+	begin_duel(&duel, SENNIT_TLS_CLIENT, NULL);
+	assert_true(SSL_CTX_set_max_proto_version(duel.peer.context, TLS1_2_VERSION));
+	connect_duel(&duel, "localhost");
+	START(&duel.stage,
+	      {READ_SOME, .stream = &duel.stream.stream, .data = &byte, .size = 1,
+	       .flight = &flight});
+	assert_true(SSL_renegotiate(duel.peer.ssl));
+	assert_int_equal(peer_step(&duel.peer), 1);
+	peer_write(&duel.peer, "x", 1);
+	EXPECT(&flight, 0, 1);
+	assert_int_equal(peer_read(&duel.peer, &byte, 1), 0);
+	assert_int_equal(duel.peer.alert, SSL_AD_NO_RENEGOTIATION);
+	end_duel(&duel);
+}
+
 static void requests_to_begin_anew_without_end_end_it(void **state)
 {
 	struct flight flight = {0};
@@ -586,16 +609,17 @@ static void requests_to_begin_anew_without_end_end_it(void **state)
 int main(void)
 {
 	static struct CMUnitTest tests[COUNT_OF(strangers) + COUNT_OF(stages) + COUNT_OF(versions) +
-				       COUNT_OF(sealed) + 7] = {
+				       COUNT_OF(sealed) + 8] = {
 		TEST(what_is_forged_well_is_read),
 		TEST(a_changed_record_is_found),
 		TEST(a_record_that_comes_twice_is_found),
 		TEST(changes_of_keys_without_end_end_it),
 		TEST(answers_that_nobody_reads_are_not_kept),
 		TEST(a_client_may_not_begin_anew_in_1_2),
+		TEST(a_server_may_not_ask_to_begin_anew_in_1_2),
 		TEST(requests_to_begin_anew_without_end_end_it),
 	};
-	struct CMUnitTest *end = tests + 7;
+	struct CMUnitTest *end = tests + 8;
 
 	end = tests_of_rows(strangers, COUNT_OF(strangers), sizeof *strangers, a_stranger_is_met,
 			    end);
