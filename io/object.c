@@ -252,15 +252,6 @@ struct sennit_op *sennit_op_next(const struct sennit_op *op)
 	return next == op->slot_->queue[sennit__queue_of(op)] ? NULL : next;
 }
 
-struct sennit_op *sennit_op_take_next(struct sennit_op *op)
-{
-	struct sennit_op *next = sennit_op_next(op);
-
-	if (next)
-		next->task_.flags_ |= SENNIT__OP_SERVED;
-	return next;
-}
-
 /* --- starting --------------------------------------------------------------------------------- */
 
 /* Registers a descriptor, and lists the slot as one that is in use. */

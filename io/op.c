@@ -420,6 +420,15 @@ bool sennit_op_advance(struct sennit_op *op, size_t bytes)
 	return sennit__op_advance(op, bytes);
 }
 
+struct sennit_op *sennit_op_take_next(struct sennit_op *op)
+{
+	struct sennit_op *next = sennit_op_next(op);
+
+	if (next)
+		next->task_.flags_ |= SENNIT__OP_SERVED;
+	return next;
+}
+
 size_t sennit_op_least(const struct sennit_op *op)
 {
 	size_t left = sennit__op_left(op);
