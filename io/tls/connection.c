@@ -3,7 +3,8 @@
  *
  * Whatever happens - an operation is handed over, bytes have come or left - ends in go_on, which
  * lets each operation go as far as it can, sends what came of it, and asks below for more where
- * somebody waits for that. Input is waited for without a buffer, so an idle connection has none.
+ * somebody waits for that. Input is waited for without a buffer, and OpenSSL's go when a connection
+ * rests, so an idle one has none.
  */
 #include "io/tls/connection.h"
 
@@ -16,6 +17,7 @@
 #define GATHER_MAX ((size_t)4 * SENNIT__TLS_RECORD)
 
 static void go_on(struct sennit__tls_connection *connection);
+static sennit_function on_pump;
 
 /* To complete an operation may close the stream: nothing is freed before who does so has let go. */
 static void hold(struct sennit__tls_connection *connection)
@@ -410,8 +412,11 @@ static void on_input(struct sennit_op *op, int error, size_t bytes)
 
 	hold(connection);
 	connection->receiving = false;
-	connection->eager = sennit__tls_engine_feed(&connection->engine, bytes) ||
-			    connection->cannot_wait;
+	sennit__tls_engine_feed(&connection->engine, bytes);
+	if (connection->cannot_wait)
+		connection->next_input = SENNIT__TLS_TAKE;
+	else
+		connection->next_input = error == -ECANCELED ? SENNIT__TLS_WAIT : SENNIT__TLS_TRY;
 	end_input(connection, error);
 	go_on(connection);
 	let_go(connection);
@@ -424,7 +429,7 @@ static void on_readable(struct sennit_op *op, int error, size_t bytes)
 	(void)bytes;
 	hold(connection);
 	connection->receiving = false;
-	connection->eager = true;
+	connection->next_input = SENNIT__TLS_TAKE;
 	if (error == -EOPNOTSUPP)
 		connection->cannot_wait = true;
 	else
@@ -448,35 +453,62 @@ static bool can_use_input(const struct sennit__tls_engine *engine)
 	       !sennit__tls_engine_congested(engine);
 }
 
+static void drop_input(struct sennit__tls_connection *connection)
+{
+	connection->dropping = true;
+	sennit_op_cancel(&connection->input_op, SENNIT_CANCEL_ALL);
+}
+
+static void read_input(struct sennit__tls_connection *connection)
+{
+	bool taken = connection->next_input == SENNIT__TLS_TAKE;
+	size_t size;
+	void *room = sennit__tls_engine_room(&connection->engine, &size);
+
+	if (!room) {
+		connection->receiving = false;
+		end_what_waits(connection, -ENOMEM);
+		return;
+	}
+	sennit_async_read_some(&connection->lower, room, size, &connection->input_op, on_input);
+	if (connection->receiving && !taken)
+		drop_input(connection);
+}
+
 static void ask_for_input(struct sennit__tls_connection *connection)
 {
-	size_t size;
-	void *room;
-
 	if (connection->receiving) {
-		if (!connection->dropping && !needs_input(connection)) {
-			connection->dropping = true; /* or it would keep the runtime at work */
-			sennit_op_cancel(&connection->input_op, SENNIT_CANCEL_ALL);
-		}
+		if (!connection->dropping && !needs_input(connection))
+			drop_input(connection); /* or it would keep the runtime at work */
 		return;
 	}
 	if (!needs_input(connection) || !can_use_input(&connection->engine))
 		return;
 	connection->receiving = true;
 	connection->dropping = false;
-	if (!connection->eager) {
-		sennit_async_wait(&connection->lower, SENNIT_WAIT_READ, &connection->input_op,
-				  on_readable);
+	if (connection->next_input != SENNIT__TLS_WAIT) {
+		read_input(connection);
 		return;
 	}
-	room = sennit__tls_engine_room(&connection->engine, &size);
-	if (room) {
-		sennit_async_read_some(&connection->lower, room, size, &connection->input_op,
-				       on_input);
+	sennit__tls_engine_rest(&connection->engine);
+	sennit_async_wait(&connection->lower, SENNIT_WAIT_READ, &connection->input_op,
+			  on_readable);
+}
+
+static bool is_idle(const struct sennit__tls_connection *connection)
+{
+	return !connection->read && !connection->write && !connection->wait &&
+	       !connection->handshake && !connection->shutdown && !connection->sending;
+}
+
+/* What was started in this turn is served when it ends. */
+static void start_pump(struct sennit__tls_connection *connection)
+{
+	if (connection->pumping)
 		return;
-	}
-	connection->receiving = false;
-	end_what_waits(connection, -ENOMEM);
+	connection->pumping = true;
+	connection->stirred = false;
+	sennit_post(connection->owner, &connection->pump, on_pump);
 }
 
 static void go_on(struct sennit__tls_connection *connection)
@@ -484,7 +516,7 @@ static void go_on(struct sennit__tls_connection *connection)
 	connection->again = true;
 	if (connection->running)
 		return;
-	connection->running = true;
+	connection->running = connection->stirred = true;
 	hold(connection);
 	while (connection->again && !connection->closed) {
 		connection->again = false;
@@ -497,6 +529,8 @@ static void go_on(struct sennit__tls_connection *connection)
 		ask_for_input(connection);
 	}
 	connection->running = false;
+	if (!connection->closed && is_idle(connection))
+		start_pump(connection);
 	let_go(connection);
 }
 
@@ -509,8 +543,15 @@ static void on_pump(struct sennit_task *task, int error)
 					offsetof(struct sennit__tls_connection, pump));
 
 	(void)error;
+	hold(connection);
 	connection->pumping = false;
-	go_on(connection);
+	if (!is_idle(connection))
+		go_on(connection);
+	else if (connection->stirred) /* and may be again: its handlers have not all run */
+		start_pump(connection);
+	else
+		sennit__tls_engine_rest(&connection->engine);
+	let_go(connection);
 }
 
 static void read_op(void *self, struct sennit_op *op)
@@ -527,12 +568,10 @@ static void write_op(void *self, struct sennit_op *op)
 	struct sennit__tls_connection *connection = self;
 
 	connection->write = connection->write_last = op;
-	if (connection->running) {
+	if (connection->running)
 		connection->again = true;
-	} else if (!connection->pumping) {
-		connection->pumping = true;
-		sennit_post(connection->owner, &connection->pump, on_pump);
-	}
+	else
+		start_pump(connection);
 }
 
 static void wait_op(void *self, struct sennit_op *op, int what)

@@ -19,6 +19,10 @@
 /* As many chunks leave in one call. */
 #define SENNIT__TLS_PARTS 8
 
+/* How input is asked for. It is tried first; who finds nothing gives the buffer back and waits
+ * without one; what was waited for is there to be taken. */
+enum sennit__tls_input { SENNIT__TLS_TRY, SENNIT__TLS_WAIT, SENNIT__TLS_TAKE };
+
 struct sennit__tls_connection {
 	struct sennit__tls_engine engine;
 	struct sennit_stream lower; /* a copy of the handle */
@@ -27,7 +31,7 @@ struct sennit__tls_connection {
 	struct sennit_op output_op; /* a write below */
 	struct iovec output[SENNIT__TLS_PARTS]; /* of that write */
 	size_t output_size;
-	struct sennit_task pump;    /* seals what was written in this turn */
+	struct sennit_task pump;    /* seals what was written in this turn, or finds it idle */
 	struct sennit_executor *owner;
 
 	struct sennit_op *read;
@@ -47,8 +51,9 @@ struct sennit__tls_connection {
 	bool dropping;              /* but nobody waits for it any more: it was cancelled */
 	bool sending;               /* output_op is */
 	bool pumping;               /* pump is posted */
-	bool eager;                 /* reads at once: there is more, or it cannot be waited for */
+	bool stirred;               /* since then */
 	bool cannot_wait;
+	enum sennit__tls_input next_input;
 	bool starved;               /* sealing must wait for input */
 	bool running;               /* go_on is on the stack */
 	bool again;                 /* and has something more to do */

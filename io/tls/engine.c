@@ -269,8 +269,7 @@ int sennit__tls_engine_init(struct sennit__tls_engine *engine, SSL *ssl)
 	}
 	SSL_set_bio(ssl, bio, bio);
 	SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
-	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-				  SSL_MODE_RELEASE_BUFFERS);
+	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_set_msg_callback(ssl, on_message);
 	SSL_set_msg_callback_arg(ssl, engine);
 	return 0;
@@ -284,6 +283,13 @@ void sennit__tls_engine_fini(struct sennit__tls_engine *engine)
 		put_chunk(engine->input);
 	engine->input = NULL;
 	sennit__tls_engine_sent(engine, engine->output_size);
+}
+
+/* Not in the middle of a record, whose beginning some versions would free (CVE-2024-4741). */
+void sennit__tls_engine_rest(struct sennit__tls_engine *engine)
+{
+	if (!SSL_has_pending(engine->ssl) && !strcmp(SSL_rstate_string(engine->ssl), "RH"))
+		SSL_free_buffers(engine->ssl);
 }
 
 /* --- below ------------------------------------------------------------------------------------ */
@@ -308,12 +314,11 @@ static void drop_used_input(struct sennit__tls_engine *engine)
 	}
 }
 
-bool sennit__tls_engine_feed(struct sennit__tls_engine *engine, size_t bytes)
+void sennit__tls_engine_feed(struct sennit__tls_engine *engine, size_t bytes)
 {
 	engine->lent = false;
 	engine->input->end = bytes;
 	drop_used_input(engine);
-	return bytes == CHUNK_SIZE;
 }
 
 void sennit__tls_engine_end(struct sennit__tls_engine *engine, int error)
@@ -387,6 +392,14 @@ int sennit__tls_engine_handshake(struct sennit__tls_engine *engine)
 	return error;
 }
 
+/* Whether a call that reads could only find that more must come first. */
+static bool is_dry(const struct sennit__tls_engine *engine)
+{
+	return !sennit__tls_engine_fed(engine) && !SSL_has_pending(engine->ssl) &&
+	       !engine->input_error &&
+	       !(SSL_get_shutdown(engine->ssl) & SSL_RECEIVED_SHUTDOWN);
+}
+
 /* The next plaintext, or a look at it: 0 with *got bytes or none yet, or as verdict says. */
 static int get(struct sennit__tls_engine *engine, void *data, size_t size, bool peek, size_t *got)
 {
@@ -407,7 +420,7 @@ ssize_t sennit__tls_engine_read(struct sennit__tls_engine *engine, void *data, s
 	size_t left = size;
 	int error = engine->failure;
 
-	while (!error && left && !sennit__tls_engine_congested(engine)) {
+	while (!error && left && !is_dry(engine) && !sennit__tls_engine_congested(engine)) {
 		size_t got;
 
 		error = get(engine, end, left, false, &got);
@@ -427,7 +440,7 @@ int sennit__tls_engine_peek(struct sennit__tls_engine *engine)
 	char byte;
 
 	while (!error && !got) {
-		if (sennit__tls_engine_congested(engine))
+		if (is_dry(engine) || sennit__tls_engine_congested(engine))
 			return SENNIT__TLS_MORE;
 		error = get(engine, &byte, 1, true, &got);
 	}

@@ -54,14 +54,17 @@ struct sennit__tls_engine {
 int sennit__tls_engine_init(struct sennit__tls_engine *engine, SSL *ssl);
 void sennit__tls_engine_fini(struct sennit__tls_engine *engine);
 
+/* Nothing is to be done for a while, or so it seems: OpenSSL's buffers go where they are empty. */
+void sennit__tls_engine_rest(struct sennit__tls_engine *engine);
+
 /* --- below ------------------------------------------------------------------------------------ */
 
 /* Where the next bytes from below go, *size at most, until they are fed. Only where nothing is
  * left. NULL without memory. */
 void *sennit__tls_engine_room(struct sennit__tls_engine *engine, size_t *size);
 
-/* So many were put there, maybe none; whether there was no room for more. */
-bool sennit__tls_engine_feed(struct sennit__tls_engine *engine, size_t bytes);
+/* So many were put there, maybe none. */
+void sennit__tls_engine_feed(struct sennit__tls_engine *engine, size_t bytes);
 
 /* Nothing will follow: `error`, or 0 where the stream below ended in order. */
 void sennit__tls_engine_end(struct sennit__tls_engine *engine, int error);

@@ -212,6 +212,7 @@ static bool step_of_side(struct side *side)
 {
 	bool done;
 
+	sennit__tls_engine_rest(&side->engine); /* which may be done at any time */
 	if (side->handshake == SENNIT__TLS_MORE) {
 		disturb(side);
 		side->handshake = sennit__tls_engine_handshake(&side->engine);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* tls_idle.c - what a TLS stream holds while nothing happens on it: no buffers, whatever went over
+ * it before, and whether or not somebody waits for more. */
+#include "openssl_memory.h"
+#include "tls_support.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define SIZE ((size_t)16384)
+
+/* More turns than it takes a stream to find that nothing is to be done. */
+static void let_it_rest(struct stage *stage)
+{
+	for (int i = 0; i < 8; i++)
+		owner_turn(stage);
+}
+
+/* A record each way. */
+static void exchange(struct stage *stage, struct tls_pair *pair)
+{
+	struct flight flights[4] = {0};
+	char *sent = patterned(SIZE);
+	char *got = zeroed(2 * SIZE);
+
+	START(stage,
+	      {WRITE, .stream = &pair->client.stream, .data = sent, .size = SIZE,
+	       .flight = &flights[0]},
+	      {READ, .stream = &pair->server.stream, .data = got, .size = SIZE,
+	       .flight = &flights[1]},
+	      {WRITE, .stream = &pair->server.stream, .data = sent, .size = SIZE,
+	       .flight = &flights[2]},
+	      {READ, .stream = &pair->client.stream, .data = got + SIZE, .size = SIZE,
+	       .flight = &flights[3]});
+	for (size_t i = 0; i < 4; i++)
+		EXPECT(&flights[i], 0, SIZE);
+	free(sent);
+	free(got);
+}
+
+static void start_reads(struct stage *stage, struct tls_pair *pair, struct flight flights[2],
+			char data[2])
+{
+	START(stage,
+	      {READ, .stream = &pair->client.stream, .data = &data[0], .size = 1,
+	       .flight = &flights[0]},
+	      {READ, .stream = &pair->server.stream, .data = &data[1], .size = 1,
+	       .flight = &flights[1]});
+}
+
+SCENARIO(who_is_idle_holds_no_buffers)
+{
+	struct flight flights[2] = {0};
+	struct tls_pair pair = {0};
+	size_t before;
+	char data[2];
+
+	connect_pair(stage, &pair); /* what OpenSSL allocates once */
+	take_tickets(stage, &pair);
+	close_pair(stage, &pair);
+	before = openssl_large_blocks();
+	pair = (struct tls_pair){0};
+	connect_pair(stage, &pair);
+	take_tickets(stage, &pair);
+	exchange(stage, &pair);
+	let_it_rest(stage);
+	assert_int_equal(openssl_large_blocks(), before);
+	exchange(stage, &pair);
+	start_reads(stage, &pair, flights, data);
+	let_it_rest(stage);
+	assert_int_equal(openssl_large_blocks(), before);
+	sennit_cancel(&pair.client.stream);
+	sennit_cancel(&pair.server.stream);
+	EXPECT(&flights[0], -ECANCELED, 0);
+	EXPECT(&flights[1], -ECANCELED, 0);
+	close_pair(stage, &pair);
+}
+
+/* A server that waits for its client's first bytes: all there is is OpenSSL's own for the message
+ * that it is to become. */
+SCENARIO(who_waits_for_a_silent_peer_holds_no_buffers_for_records)
+{
+	struct tls_pair pair = {0};
+	size_t before;
+
+	open_pair(&pair, stage->owner, NULL, NULL);
+	before = openssl_large_blocks();
+	start_handshake(&pair.server, &pair.handshakes[1]);
+	let_it_rest(stage);
+	assert_int_equal(openssl_large_blocks(), before + 1);
+	sennit_cancel(&pair.server.stream);
+	EXPECT(&pair.handshakes[1], -ECANCELED, 0);
+	close_pair(stage, &pair);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(who_is_idle_holds_no_buffers),
+		TEST(who_waits_for_a_silent_peer_holds_no_buffers_for_records),
+	};
+
+	if (!watch_openssl_memory())
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
