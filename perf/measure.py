@@ -194,7 +194,7 @@ class Server(Child):
 
 
 def serve(subject, workers):
-    return [PROGRAMS + subject.program, *subject.flags, f"--workers={workers}", BUFFER]
+    return [PROGRAMS + subject.program, f"--workers={workers}", BUFFER, *subject.flags]
 
 
 def load(port, *options, prefix=()):
@@ -411,8 +411,8 @@ def idle_counts():
     return max(1, total // 11), total
 
 
-def hold_idle(port, count):
-    return Child(load(port, f"--idle={count}", "--touch"), stdin=subprocess.PIPE)
+def hold_idle(port, count, *options_):
+    return Child(load(port, f"--idle={count}", "--touch", *options_), stdin=subprocess.PIPE)
 
 
 def release_idle(child):
@@ -420,12 +420,12 @@ def release_idle(child):
     child.wait(20)
 
 
-def idle_memory(subject):
+def idle_memory(subject, between, *options_):
     """Bytes of the server's memory for each idle connection, and beyond the session's own."""
-    few, many = idle_counts()
+    few, many = between
     with Server(subject, 1) as server:
-        with hold_idle(server.port, few) as first, hold_idle_after(first, server, few,
-                many) as second:
+        with hold_idle(server.port, few, *options_) as first, hold_idle_after(first, server, few,
+                many, *options_) as second:
             before, after = second.before, server.resident_bytes()
             release_idle(second)
             release_idle(first)
@@ -435,12 +435,12 @@ def idle_memory(subject):
         "beyond": each - session}
 
 
-def hold_idle_after(first, server, few, many):
+def hold_idle_after(first, server, few, many, *options_):
     """The second holder, which remembers the server's memory from before it."""
     if first.line(60) != f"idle {few}":
         raise Failure("sennit-load --idle: " + first.said())
     before = server.resident_bytes()
-    second = hold_idle(server.port, many - few)
+    second = hold_idle(server.port, many - few, *options_)
     try:
         if second.line(120) != f"idle {many - few}":
             raise Failure("sennit-load --idle: " + second.said())
@@ -458,7 +458,7 @@ def memory(subjects, progress, failures):
             continue
         progress.say(f"memory of {idle_counts()[1]} idle connections: {subject.name}")
         try:
-            result[subject.name] = idle_memory(subject)
+            result[subject.name] = idle_memory(subject, idle_counts())
         except Failure as failure:
             failures[subject.name] = str(failure)
     return result
