@@ -505,7 +505,9 @@ ssize_t sennit__tls_engine_seal(struct sennit__tls_engine *engine, const struct 
 		result = SSL_write_ex(engine->ssl, data, record, &took);
 		if (data == stage)
 			OPENSSL_cleanse(stage, record);
-		if (result != 1)
+		if (result == 1)
+			engine->idle_messages = 0; /* it is not we who are kept busy */
+		else
 			error = verdict(engine, result);
 		move(&cursor, took);
 		left -= took;

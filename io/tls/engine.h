@@ -40,7 +40,7 @@ struct sennit__tls_engine {
 	struct sennit__tls_chunk *output_last;
 	size_t output_size;                    /* bytes in all of them */
 	size_t owed;                           /* of which by themselves, since all had gone */
-	unsigned idle_messages;                /* handshake messages and alerts without data */
+	unsigned idle_messages;                /* handshake and alerts, no data either way since */
 	int failure;                           /* what every call reports from now on */
 	const char *reason;                    /* of that, where it is not OpenSSL's */
 	unsigned long code;                    /* of that, where it is */
