@@ -304,6 +304,16 @@ static void cancel_write(struct sennit__tls_connection *connection, struct senni
 	}
 }
 
+/* What was started in this turn is served when it ends. */
+static void start_pump(struct sennit__tls_connection *connection)
+{
+	if (connection->pumping)
+		return;
+	connection->pumping = true;
+	connection->stirred = false;
+	sennit_post(connection->owner, &connection->pump, on_pump);
+}
+
 /* --- the end ---------------------------------------------------------------------------------- */
 
 /* Reads what no operation asks for, up to the peer's close_notify: 0, SENNIT__TLS_MORE or why
@@ -322,6 +332,23 @@ static int drop_data(struct sennit__tls_connection *connection)
 	return got ? (int)got : SENNIT__TLS_MORE;
 }
 
+/* Looks for the peer's close_notify: 0, SENNIT__TLS_MORE or why it does not come. Data before it is
+ * for reads. Where none was in flight since the shutdown was asked for it is dropped, but not
+ * before who has just read something had a turn to read on. */
+static int look_for_end(struct sennit__tls_connection *connection)
+{
+	int error;
+
+	if (!connection->is_read && !connection->patience)
+		return drop_data(connection);
+	error = sennit__tls_engine_peek(&connection->engine);
+	if (error == SENNIT_EOF)
+		return 0;
+	if (!connection->is_read)
+		start_pump(connection);
+	return error ? error : SENNIT__TLS_MORE;
+}
+
 static void shut_down(struct sennit__tls_connection *connection)
 {
 	int error;
@@ -334,7 +361,7 @@ static void shut_down(struct sennit__tls_connection *connection)
 	if (!error)
 		error = sennit__tls_engine_shutdown(&connection->engine);
 	if (error == SENNIT__TLS_MORE && connection->engine.notified && !connection->read)
-		error = drop_data(connection);
+		error = look_for_end(connection);
 	if (connection->output_error && error >= 0)
 		error = connection->output_error;
 	if (error == SENNIT__TLS_MORE || (!error && connection->engine.output_size))
@@ -501,16 +528,6 @@ static bool is_idle(const struct sennit__tls_connection *connection)
 	       !connection->handshake && !connection->shutdown && !connection->sending;
 }
 
-/* What was started in this turn is served when it ends. */
-static void start_pump(struct sennit__tls_connection *connection)
-{
-	if (connection->pumping)
-		return;
-	connection->pumping = true;
-	connection->stirred = false;
-	sennit_post(connection->owner, &connection->pump, on_pump);
-}
-
 static void go_on(struct sennit__tls_connection *connection)
 {
 	connection->again = true;
@@ -545,6 +562,8 @@ static void on_pump(struct sennit_task *task, int error)
 	(void)error;
 	hold(connection);
 	connection->pumping = false;
+	if (connection->patience)
+		connection->patience--;
 	if (!is_idle(connection))
 		go_on(connection);
 	else if (connection->stirred) /* and may be again: its handlers have not all run */
@@ -559,6 +578,7 @@ static void read_op(void *self, struct sennit_op *op)
 	struct sennit__tls_connection *connection = self;
 
 	connection->read = op;
+	connection->is_read = true;
 	go_on(connection);
 }
 
@@ -588,10 +608,16 @@ static void wait_op(void *self, struct sennit_op *op, int what)
 		sennit_op_complete(op, -EOPNOTSUPP);
 	else if (!connection->wait)
 		connection->wait = op;
+	if (what & SENNIT_WAIT_READ && what < SENNIT_STREAM_REQUEST)
+		connection->is_read = true;
 	if (request && *request)
 		sennit_op_complete(op, -EALREADY);
 	else if (request)
 		*request = op;
+	if (op == connection->shutdown) {
+		connection->is_read = connection->read || connection->wait;
+		connection->patience = 2; /* one pump may be under way already */
+	}
 	go_on(connection);
 	let_go(connection);
 }

@@ -51,6 +51,8 @@ struct sennit__tls_connection {
 	bool dropping;              /* but nobody waits for it any more: it was cancelled */
 	bool sending;               /* output_op is */
 	bool pumping;               /* pump is posted */
+	unsigned patience;          /* of a shutdown: pumps before unread data is dropped */
+	bool is_read;               /* by somebody since the shutdown was asked for */
 	bool stirred;               /* since then */
 	bool cannot_wait;
 	enum sennit__tls_input next_input;
