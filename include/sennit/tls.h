@@ -248,7 +248,9 @@ int sennit_tls_stream_open_server(struct sennit_tls_stream *stream,
 /**
  * Shakes hands: when the handler is called without an error, both sides are who they are said to
  * be, and what follows is encrypted. A second one while the first is in flight ends with -EALREADY,
- * one afterwards with 0. Without a deadline of its own it ends after 10 s with -ETIMEDOUT.
+ * one afterwards with 0. Without a deadline of its own (SENNIT_NEVER is none) it ends after 10 s
+ * with -ETIMEDOUT. Where it ends without success, so do the transfers that wait for it: with why it
+ * failed, or, where it was cancelled, with -ENOTCONN.
  *
  * Errors: SENNIT_TLS_UNTRUSTED (certificate or name), SENNIT_TLS_FAILED, SENNIT_TRUNCATED or what
  * the stream below reports; the peer is told, as far as TLS has a word for it.

@@ -420,6 +420,8 @@ static void end_what_waits(struct sennit__tls_connection *connection, int error)
 		finish(&connection->shutdown, error);
 	while (connection->wait)
 		end_wait(connection, connection->wait, error);
+	if (connection->starved)
+		end_writes(connection, error);
 }
 
 /* Input has come, or not, for `error`. */
