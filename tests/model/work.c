@@ -210,6 +210,53 @@ static void what_one_worker_begins_another_ends(void)
 	check_and_destroy(w);
 }
 
+/* --- scenarios: one that is asked too early --------------------------------------------------- */
+
+/* An event for the second worker's operation, which goes on for ever: it posts. */
+static void wake_and_post(void *argument)
+{
+	struct sennit__worker *second = ((struct world *)argument)->runtime->worker[1];
+
+	sennit__idle_retract(second);
+	sennit__worker_begin(second);
+	sennit__worker_keep(second, &((struct world *)argument)->jobs[0].task);
+}
+
+/* The third worker is awake for some reason, and steals what is there. */
+static void wake_and_steal(void *argument)
+{
+	struct world *w = argument;
+	struct sennit__worker *third = w->runtime->worker[2];
+	struct sennit_task *tasks[SENNIT__STEAL_MAX];
+
+	sennit__idle_retract(third);
+	if (sennit__deque_steal(&w->runtime->worker[1]->deque, tasks))
+		sennit__worker_end(third);
+	model_assert(sennit__idle_announce(third, SENNIT__ASLEEP));
+}
+
+/* What the third has ended is not told without that the second was awake. */
+static void what_another_ended_tells_that_who_began_it_was_awake(void)
+{
+	struct world *w = model_new(sizeof *w);
+
+	w->runtime = model_driven(3);
+	for (int i = 0; i < 3; i++) {
+		struct sennit__worker *worker = w->runtime->worker[i];
+
+		model_assert(sennit__worker_claim(worker, SENNIT__RUNNING));
+		sennit__idle_retract(worker);
+		worker->wakes_owed = 0; /* it took PARKED itself */
+		if (i == 1)
+			sennit__worker_begin(worker); /* the operation */
+		model_assert(sennit__idle_announce(worker, SENNIT__ASLEEP));
+	}
+	model_thread(wake_and_post, w);
+	model_thread(wake_and_steal, w);
+	model_assert(!sennit__work_none_left(w->runtime->worker[0]));
+	model_join();
+}
+
 /* --- scenarios: guards ------------------------------------------------------------------------ */
 
 static void inject_and_put(void *argument)
@@ -313,6 +360,7 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(a_message_is_answered, 3),
 	SCENARIO(messages_cross, 2),
 	SCENARIO(what_one_worker_begins_another_ends, 3),
+	SCENARIO(what_another_ended_tells_that_who_began_it_was_awake, MODEL_ALL),
 	LARGE(a_handler_is_injected_under_a_guard, 2),
 	LARGE(a_message_is_sent_under_a_guard, 2),
 	SCENARIO(a_handler_takes_a_guard, 2),

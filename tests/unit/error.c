@@ -33,13 +33,15 @@ static void each_of_sennits_own_has_its_symbol_and_a_text(void **state)
 	assert_string_equal(sennit_error_name(SENNIT_TRUNCATED), "SENNIT_TRUNCATED");
 	assert_string_equal(sennit_error_name(SENNIT_SHUTDOWN), "SENNIT_SHUTDOWN");
 	assert_string_equal(sennit_error_name(SENNIT_ALREADY_OPEN), "SENNIT_ALREADY_OPEN");
-	for (int error = SENNIT_EOF; error >= SENNIT_ALREADY_OPEN; error--)
+	assert_string_equal(sennit_error_name(SENNIT_TLS_FAILED), "SENNIT_TLS_FAILED");
+	assert_string_equal(sennit_error_name(SENNIT_TLS_UNTRUSTED), "SENNIT_TLS_UNTRUSTED");
+	for (int error = SENNIT_EOF; error >= SENNIT_TLS_UNTRUSTED; error--)
 		assert_string_not_equal(sennit_strerror(error), "unknown error");
 }
 
 static void every_other_value_is_unknown(void **state)
 {
-	static const int values[] = { 1, EBADF, INT_MAX, INT_MIN, -4095, -4096, -4101, -1000 };
+	static const int values[] = { 1, EBADF, INT_MAX, INT_MIN, -4095, -4096, -4103, -1000 };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(values); i++) {
