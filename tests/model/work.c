@@ -235,24 +235,52 @@ static void wake_and_steal(void *argument)
 	model_assert(sennit__idle_announce(third, SENNIT__ASLEEP));
 }
 
-/* What the third has ended is not told without that the second was awake. */
-static void what_another_ended_tells_that_who_began_it_was_awake(void)
+/* Workers whose threads are inside; the second has an operation in flight. */
+static struct world *make_with_operation(unsigned workers)
 {
 	struct world *w = model_new(sizeof *w);
 
-	w->runtime = model_driven(3);
-	for (int i = 0; i < 3; i++) {
+	w->runtime = model_driven(workers);
+	for (unsigned i = 0; i < workers; i++) {
 		struct sennit__worker *worker = w->runtime->worker[i];
 
 		model_assert(sennit__worker_claim(worker, SENNIT__RUNNING));
 		sennit__idle_retract(worker);
 		worker->wakes_owed = 0; /* it took PARKED itself */
-		if (i == 1)
-			sennit__worker_begin(worker); /* the operation */
-		model_assert(sennit__idle_announce(worker, SENNIT__ASLEEP));
 	}
+	sennit__worker_begin(w->runtime->worker[1]);
+	return w;
+}
+
+static void fall_asleep(struct world *w, unsigned index)
+{
+	model_assert(sennit__idle_announce(w->runtime->worker[index], SENNIT__ASLEEP));
+}
+
+/* What the third has ended is not told without that the second was awake. */
+static void what_another_ended_tells_that_who_began_it_was_awake(void)
+{
+	struct world *w = make_with_operation(3);
+
+	for (unsigned i = 0; i < 3; i++)
+		fall_asleep(w, i);
 	model_thread(wake_and_post, w);
 	model_thread(wake_and_steal, w);
+	model_assert(!sennit__work_none_left(w->runtime->worker[0]));
+	model_join();
+}
+
+static void fall_asleep_too(void *argument)
+{
+	fall_asleep(argument, 1);
+}
+
+static void who_sleeps_has_told_what_it_began(void)
+{
+	struct world *w = make_with_operation(2);
+
+	fall_asleep(w, 0);
+	model_thread(fall_asleep_too, w);
 	model_assert(!sennit__work_none_left(w->runtime->worker[0]));
 	model_join();
 }
@@ -361,6 +389,7 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(messages_cross, 2),
 	SCENARIO(what_one_worker_begins_another_ends, 3),
 	SCENARIO(what_another_ended_tells_that_who_began_it_was_awake, MODEL_ALL),
+	SCENARIO(who_sleeps_has_told_what_it_began, MODEL_ALL),
 	LARGE(a_handler_is_injected_under_a_guard, 2),
 	LARGE(a_message_is_sent_under_a_guard, 2),
 	SCENARIO(a_handler_takes_a_guard, 2),
