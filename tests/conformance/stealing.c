@@ -24,7 +24,7 @@ static unsigned this_worker(void)
 	for (unsigned i = 0; i < WORKERS; i++)
 		if (sennit_executor_runs_here(sennit_runtime_worker(spread->runtime, i)))
 			return i;
-	RECORD(!"on no worker");
+	RECORD(false); /* on none of them */
 	return 0;
 }
 
