@@ -213,7 +213,8 @@ int64_t sennit_runtime_prepare(struct sennit_runtime *runtime);
  * The descriptor that is readable (POLLIN) while there is something to do on the worker that the
  * calling thread was inside last, or on the first one. Where several threads run the runtime, what
  * is posted to the runtime's executor makes the first worker's readable, and only while no thread
- * is inside any.
+ * is inside any; and one that has entered this worker meanwhile may have taken what there was, also
+ * that the runtime was stopped: who stops it tells such loops in a way of the program's own.
  * @return the descriptor: the runtime's, valid until destroy, to be polled and not to be read.
  * @thread any; does not block. Since 0.1.0.
  */

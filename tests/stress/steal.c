@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "runtime/queue/deque.h"
 
@@ -199,6 +200,8 @@ struct forest {
 	atomic_uint_fast64_t planted; /* trees */
 	atomic_uint_fast64_t left;    /* nodes that have not run */
 	bool driven;                  /* the last one stops the runtime */
+	int stop[2];                  /* and ends this pipe: another thread may have entered the
+	                                 worker whose descriptor a loop waits for */
 };
 
 static void on_node(struct sennit_task *task, int error);
@@ -233,8 +236,10 @@ static void on_node(struct sennit_task *task, int error)
 	if (number - root < EARLY_NODES)
 		for (unsigned i = 1; i <= 2; i++)
 			post_node(forest, root + 2 * (number - root) + i);
-	if (atomic_fetch_sub(&forest->left, 1) == 1 && forest->driven)
+	if (atomic_fetch_sub(&forest->left, 1) == 1 && forest->driven) {
 		sennit_runtime_stop(forest->runtime);
+		RECORD(!close(forest->stop[1]));
+	}
 }
 
 /* A foreign thread: posts roots until there are none. */
@@ -351,12 +356,12 @@ static void *embed(void *argument)
 
 	while (!sennit_runtime_stopped(forest->runtime)) {
 		int64_t idle_ns = sennit_runtime_prepare(forest->runtime);
-		struct pollfd query = { .events = POLLIN };
+		struct pollfd query[2] = { { .events = POLLIN }, { .fd = forest->stop[0] } };
 
 		RECORD(idle_ns >= -1);
-		query.fd = sennit_runtime_fd(forest->runtime); /* where it was inside last */
+		query[0].fd = sennit_runtime_fd(forest->runtime); /* where it was inside last */
 		if (idle_ns == -1)
-			poll(&query, 1, -1);
+			poll(query, 2, -1);
 	}
 	return NULL;
 }
@@ -381,11 +386,13 @@ static void grow_driven(uint64_t trees)
 	watch_runtime(runtime);
 	forest_init(&forest, runtime, trees);
 	forest.driven = true;
+	assert_int_equal(pipe(forest.stop), 0);
 	sennit_runtime_guard_get(runtime);
 	for (unsigned i = 0; i < COUNT_OF(threads); i++)
 		threads[i] = spawn(i < COUNT_OF(parts) ? parts[i] : plant, &forest);
 	for (unsigned i = 0; i < COUNT_OF(threads); i++)
 		join(threads[i]);
+	assert_int_equal(close(forest.stop[0]), 0);
 	sennit_runtime_restart(runtime);
 	sennit_runtime_guard_put(runtime);
 	assert_int_equal(sennit_runtime_run(runtime), 0); /* the end is found, by one alone */
