@@ -222,16 +222,37 @@ struct sennit_tls_context *client_context(const struct pem *authority)
 
 /* --- pairs ------------------------------------------------------------------------------------ */
 
+/* The usual ones are made once: OpenSSL takes longer for them than for a handshake. */
+static struct sennit_tls_context *usual_client(void)
+{
+	static struct sennit_tls_context *context;
+
+	if (!context)
+		context = client_context(test_authority());
+	return context;
+}
+
+static struct sennit_tls_context *usual_server(void)
+{
+	static struct sennit_tls_context *context;
+
+	if (!context)
+		context = server_context(test_certificate());
+	return context;
+}
+
 void open_pair_over(struct tls_pair *pair, struct sennit_stream *client_lower,
 		    struct sennit_stream *server_lower, struct sennit_tls_context *client,
 		    struct sennit_tls_context *server)
 {
-	pair->contexts[0] = client ? client : client_context(test_authority());
-	pair->contexts[1] = server ? server : server_context(test_certificate());
-	assert_int_equal(sennit_tls_stream_open_client(&pair->client, pair->contexts[0],
+	pair->contexts[0] = client;
+	pair->contexts[1] = server;
+	assert_int_equal(sennit_tls_stream_open_client(&pair->client,
+						       client ? client : usual_client(),
 						       client_lower, "localhost"),
 			 0);
-	assert_int_equal(sennit_tls_stream_open_server(&pair->server, pair->contexts[1],
+	assert_int_equal(sennit_tls_stream_open_server(&pair->server,
+						       server ? server : usual_server(),
 						       server_lower),
 			 0);
 }

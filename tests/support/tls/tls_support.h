@@ -53,7 +53,7 @@ struct tls_pair {
 	struct sennit_tcp_socket sockets[2]; /* the client's, then the server's */
 	struct sennit_tls_stream client;
 	struct sennit_tls_stream server;
-	struct sennit_tls_context *contexts[2];
+	struct sennit_tls_context *contexts[2]; /* that are its own */
 	struct flight handshakes[2];
 };
 
