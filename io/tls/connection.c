@@ -385,7 +385,10 @@ static void on_output(struct sennit_op *op, int error, size_t bytes)
 	}
 	sennit__tls_engine_sent(&connection->engine, left);
 	if (!error && connection->sealed_output) {
-		connection->sealed_output -= left;
+		/* what reads have added since may have left with the last of it */
+		connection->sealed_output -= left < connection->sealed_output
+						     ? left
+						     : connection->sealed_output;
 		if (!connection->sealed_output)
 			credit_writes(connection);
 	} else if (error) {

@@ -50,7 +50,7 @@ struct sennit__tls_engine {
 	bool notified;                         /* close_notify was written */
 };
 
-/* Takes `ssl`, client or server, whatever is returned. 0 or -ENOMEM. */
+/* 0, and `ssl`, client or server, is the engine's; or -ENOMEM. */
 int sennit__tls_engine_init(struct sennit__tls_engine *engine, SSL *ssl);
 void sennit__tls_engine_fini(struct sennit__tls_engine *engine);
 
