@@ -52,6 +52,12 @@ struct sennit_tls_context *sennit__tls_context_of(const SSL_CTX *ssl)
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
+void sennit__tls_context_begin(struct sennit_tls_context *context)
+{
+	context->error[0] = '\0';
+	ERR_clear_error();
+}
+
 int sennit__tls_context_fail(struct sennit_tls_context *context, int error, const char *what,
 			     const char *why)
 {
@@ -101,7 +107,7 @@ int sennit_tls_context_alpn(struct sennit_tls_context *context, const char *cons
 	size_t size = 0;
 	unsigned char *list;
 
-	context->error[0] = '\0';
+	sennit__tls_context_begin(context);
 	for (unsigned i = 0; i < count; i++) {
 		size_t length = strlen(protocols[i]);
 
@@ -217,7 +223,7 @@ int sennit_tls_context_name(struct sennit_tls_context *context, const char *name
 	struct sennit__tls_name *names;
 	char *copy;
 
-	context->error[0] = '\0';
+	sennit__tls_context_begin(context);
 	if (context->role != SENNIT_TLS_SERVER || !other || other->role != SENNIT_TLS_SERVER)
 		return refuse(context, "a server name", "both contexts must be a server's");
 	if (other == context)
@@ -251,7 +257,7 @@ int sennit_tls_context_peer(struct sennit_tls_context *context, enum sennit_tls_
 {
 	int mode = SSL_VERIFY_NONE;
 
-	context->error[0] = '\0';
+	sennit__tls_context_begin(context);
 	if (context->role != SENNIT_TLS_SERVER)
 		return refuse(context, "peers", "a client says that for each stream");
 	if (peer != SENNIT_TLS_PEER_ANY && peer != SENNIT_TLS_PEER_MAY &&
@@ -273,7 +279,7 @@ static bool is_version(enum sennit_tls_version version)
 int sennit_tls_context_versions(struct sennit_tls_context *context, enum sennit_tls_version least,
 				enum sennit_tls_version most)
 {
-	context->error[0] = '\0';
+	sennit__tls_context_begin(context);
 	if (!is_version(least) || !is_version(most) || least > most)
 		return refuse(context, "versions", "there is no such range");
 	if (!SSL_CTX_set_min_proto_version(context->ssl, (int)least) ||
@@ -284,7 +290,7 @@ int sennit_tls_context_versions(struct sennit_tls_context *context, enum sennit_
 
 int sennit_tls_context_tickets(struct sennit_tls_context *context, bool give)
 {
-	context->error[0] = '\0';
+	sennit__tls_context_begin(context);
 	if (context->role != SENNIT_TLS_SERVER)
 		return refuse(context, "tickets", "it is the server that gives them");
 	if (give)

@@ -29,6 +29,10 @@ struct sennit_tls_context {
 
 struct sennit_tls_context *sennit__tls_context_of(const SSL_CTX *ssl);
 
+/* A call that sets the context up begins: nothing is left of an earlier failure, its own or
+ * OpenSSL's. */
+void sennit__tls_context_begin(struct sennit_tls_context *context);
+
 /* Notes why a call failed: "WHAT: WHY", and OpenSSL's reason behind it, whose queue of errors is
  * cleared; returns `error`. */
 int sennit__tls_context_fail(struct sennit_tls_context *context, int error, const char *what,

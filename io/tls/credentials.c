@@ -173,8 +173,7 @@ int sennit_tls_context_certificate(struct sennit_tls_context *context, const voi
 {
 	int error;
 
-	context->error[0] = '\0';
-	ERR_clear_error();
+	sennit__tls_context_begin(context);
 	error = use_chain(context, chain, chain_size, CERTIFICATE_IN_MEMORY);
 	if (error)
 		return error;
@@ -189,8 +188,7 @@ int sennit_tls_context_certificate_file(struct sennit_tls_context *context, cons
 	struct text keys = {0};
 	int error;
 
-	context->error[0] = '\0';
-	ERR_clear_error();
+	sennit__tls_context_begin(context);
 	error = read_file(context, chain, &certificates);
 	if (!error)
 		error = use_chain(context, certificates.data, certificates.size, chain);
@@ -261,8 +259,7 @@ static int trust_text(struct sennit_tls_context *context, const void *data, size
 int sennit_tls_context_trust(struct sennit_tls_context *context, const void *certificates,
 			     size_t size)
 {
-	context->error[0] = '\0';
-	ERR_clear_error();
+	sennit__tls_context_begin(context);
 	return trust_text(context, certificates, size, TRUSTED_IN_MEMORY);
 }
 
@@ -271,8 +268,7 @@ int sennit_tls_context_trust_file(struct sennit_tls_context *context, const char
 	struct text text;
 	int error;
 
-	context->error[0] = '\0';
-	ERR_clear_error();
+	sennit__tls_context_begin(context);
 	error = read_file(context, file, &text);
 	if (!error)
 		error = trust_text(context, text.data, text.size, file);
@@ -282,12 +278,12 @@ int sennit_tls_context_trust_file(struct sennit_tls_context *context, const char
 
 int sennit_tls_context_trust_folder(struct sennit_tls_context *context, const char *folder)
 {
-	DIR *directory = opendir(folder);
 	X509_STORE *store;
+	DIR *directory;
 	int error;
 
-	context->error[0] = '\0';
-	ERR_clear_error();
+	sennit__tls_context_begin(context);
+	directory = opendir(folder);
 	if (!directory) {
 		error = -errno;
 		return sennit__tls_context_fail(context, error, folder, sennit_strerror(error));
@@ -303,8 +299,7 @@ int sennit_tls_context_trust_system(struct sennit_tls_context *context)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
 
-	context->error[0] = '\0';
-	ERR_clear_error();
+	sennit__tls_context_begin(context);
 	if (!store || !X509_STORE_set_default_paths(store))
 		return sennit__tls_context_fail(context, -ENOMEM, "the system's certificates",
 						"they cannot be added");

@@ -537,6 +537,18 @@ static void answers_that_nobody_reads_are_not_kept(void **state)
 	free(data);
 }
 
+/* In TLS 1.2, with a read in flight of what the peer will send; `role` is ours. */
+static void begin_reading_in_1_2(struct duel *duel, enum sennit_tls_role role, char *byte,
+				 struct flight *flight)
+{
+	begin_duel(duel, role, NULL);
+	assert_true(SSL_CTX_set_max_proto_version(duel->peer.context, TLS1_2_VERSION));
+	connect_duel(duel, role == SENNIT_TLS_CLIENT ? "localhost" : NULL);
+	START(&duel->stage,
+	      {READ_SOME, .stream = &duel->stream.stream, .data = byte, .size = 1,
+	       .flight = flight});
+}
+
 /* --- beginning anew in TLS 1.2 ---------------------------------------------------------------- */
 
 static void a_client_may_not_begin_anew_in_1_2(void **state)
@@ -546,12 +558,7 @@ static void a_client_may_not_begin_anew_in_1_2(void **state)
 	char byte;
 
 	(void)state;
-	begin_duel(&duel, SENNIT_TLS_SERVER, NULL);
-	assert_true(SSL_CTX_set_max_proto_version(duel.peer.context, TLS1_2_VERSION));
-	connect_duel(&duel, NULL);
-	START(&duel.stage,
-	      {READ_SOME, .stream = &duel.stream.stream, .data = &byte, .size = 1,
-	       .flight = &flight});
+	begin_reading_in_1_2(&duel, SENNIT_TLS_SERVER, &byte, &flight);
 	assert_true(SSL_renegotiate(duel.peer.ssl));
 	assert_false(peer_handshake(&duel.peer));
 	assert_int_equal(duel.peer.alert, SSL_AD_NO_RENEGOTIATION);
@@ -569,12 +576,7 @@ static void a_server_may_not_ask_to_begin_anew_in_1_2(void **state)
 	char byte;
 
 	(void)state;
-	begin_duel(&duel, SENNIT_TLS_CLIENT, NULL);
-	assert_true(SSL_CTX_set_max_proto_version(duel.peer.context, TLS1_2_VERSION));
-	connect_duel(&duel, "localhost");
-	START(&duel.stage,
-	      {READ_SOME, .stream = &duel.stream.stream, .data = &byte, .size = 1,
-	       .flight = &flight});
+	begin_reading_in_1_2(&duel, SENNIT_TLS_CLIENT, &byte, &flight);
 	assert_true(SSL_renegotiate(duel.peer.ssl));
 	assert_int_equal(peer_step(&duel.peer), 1);
 	peer_write(&duel.peer, "x", 1);
@@ -591,12 +593,7 @@ static void requests_to_begin_anew_without_end_end_it(void **state)
 	char byte;
 
 	(void)state;
-	begin_duel(&duel, SENNIT_TLS_CLIENT, NULL);
-	assert_true(SSL_CTX_set_max_proto_version(duel.peer.context, TLS1_2_VERSION));
-	connect_duel(&duel, "localhost");
-	START(&duel.stage,
-	      {READ_SOME, .stream = &duel.stream.stream, .data = &byte, .size = 1,
-	       .flight = &flight});
+	begin_reading_in_1_2(&duel, SENNIT_TLS_CLIENT, &byte, &flight);
 	for (unsigned i = 0; i < 1000 && SSL_renegotiate(duel.peer.ssl); i++) {
 		peer_step(&duel.peer);
 		peer_flush(&duel.peer);
