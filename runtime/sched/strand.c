@@ -102,16 +102,22 @@ static struct sennit_task *reversed(struct sennit_task *task)
 }
 
 /* Takes the list, which is not empty; oldest first. */
-static inline struct sennit_task *take(struct sennit_strand *strand, struct sennit__worker *worker,
-				       const struct sennit_runtime *runtime)
+static inline struct sennit_task *take(struct sennit_strand *strand)
 {
 	/* P1 */
 	struct sennit_task *task = sennit__exchange_acquire_ptr(state_of(strand), RUNNING(strand));
 
-	/* relaxed: who submits after destroy was called has told so by what we took */
-	if (SENNIT__UNLIKELY(sennit__load_relaxed_u32(&runtime->shutdown)))
-		sennit__worker_notice_shutdown(worker);
 	return SENNIT__LIKELY(!task->next_) ? task : reversed(task);
+}
+
+/* After a list was taken: whether the runtime is being destroyed, which the worker then knows. Who
+ * submits after destroy was called has told so by what was taken. */
+static inline bool shuts_down(struct sennit__worker *worker, const struct sennit_runtime *runtime)
+{
+	if (SENNIT__LIKELY(!sennit__load_relaxed_u32(&runtime->shutdown))) /* relaxed: see above */
+		return false;
+	sennit__worker_notice_shutdown(worker);
+	return true;
 }
 
 /* After a function of the strand, all that was taken being run: whether nothing has come since, and
@@ -124,19 +130,16 @@ static bool went_idle(struct sennit_strand *strand)
 	       sennit__cas_release_ptr(state_of(strand), &state, NULL); /* P2 */
 }
 
-/* Runs functions until none is left or the budget is used up; true where a next turn must go on.
- * What shuts down runs what was there when it came by in one turn, however much, and what has come
- * since in the next. The strand may be gone where false. */
+/* Runs functions from `task` on until none is left or the budget is used up; true where a next turn
+ * must go on with what the frame holds. What shuts down runs what was there when it came by in one
+ * turn, however much, and what has come since in the next. The strand may be gone where false. */
 static bool run_functions(struct sennit_strand *strand, struct sennit__worker *worker,
-			  struct sennit__frame *frame)
+			  struct sennit__frame *frame, struct sennit_task *task)
 {
 	const struct sennit_runtime *runtime = worker->executor.runtime_;
 	const volatile uint32_t *alive = runtime->alive;
-	struct sennit_task *task = frame->ready;
 
 	for (;;) {
-		if (!task)
-			task = take(strand, worker, runtime);
 		frame->ready = task->next_;
 		worker->budget--;
 		task->state_ = 0;
@@ -150,8 +153,16 @@ static bool run_functions(struct sennit_strand *strand, struct sennit__worker *w
 		if (SENNIT__UNLIKELY(!worker->budget))
 			return true;
 		/* relaxed: falling asleep fences before the run form returns */
-		if (worker->shutdown ? !task : sennit__load_relaxed_u32(&runtime->stopped))
+		if (SENNIT__UNLIKELY(sennit__load_relaxed_u32(&runtime->stopped)) &&
+		    !worker->shutdown)
 			return true;
+		if (task)
+			continue;
+		task = take(strand);
+		if (shuts_down(worker, runtime)) {
+			frame->ready = task;
+			return true;
+		}
 	}
 }
 
@@ -160,14 +171,18 @@ static void on_turn(struct sennit_task *task, int error)
 	struct sennit_strand *strand = (struct sennit_strand *)(void *)((char *)task -
 						offsetof(struct sennit_strand, turn_));
 	struct sennit__worker *worker = sennit__current;
-	struct sennit__frame frame = {strand, worker->frame, strand->ready_};
+	struct sennit__frame frame = {strand, worker->frame, NULL};
+	struct sennit_task *first = strand->ready_;
 	bool more;
 
 	(void)error;
 	strand->ready_ = NULL;
-	worker->frame = &frame;
 	worker->budget++; /* the turn itself counts as no handler */
-	more = run_functions(strand, worker, &frame);
+	if (!first)
+		first = take(strand);
+	(void)shuts_down(worker, worker->executor.runtime_);
+	worker->frame = &frame;
+	more = run_functions(strand, worker, &frame, first);
 	worker->frame = frame.outer;
 	if (more) {
 		strand->ready_ = frame.ready;
