@@ -198,7 +198,8 @@ ssize_t sennit__fd_read(struct sennit__slot *slot, struct iovec *vector, int cou
 	return sennit__sys_readv(slot->fd, vector, count);
 }
 
-static ssize_t write_other(struct sennit__slot *slot, struct iovec *vector, int count, int flags)
+static ssize_t write_other(struct sennit__slot *slot, const struct iovec *vector, int count,
+			   int flags)
 {
 	if (!(slot->traits & (SENNIT__PLAIN | SENNIT__FILE))) {
 		ssize_t result =
@@ -224,7 +225,7 @@ static bool sigpipe_pending(void)
 /* Where the kernel cannot be told to raise no SIGPIPE: it is blocked, and what we caused discarded.
  * Ours is the thread's, which is taken first. One of the process that was pending before stays; one
  * of the thread has become one with ours, and is raised again. */
-static ssize_t write_quietly(struct sennit__slot *slot, struct iovec *vector, int count)
+static ssize_t write_quietly(struct sennit__slot *slot, const struct iovec *vector, int count)
 {
 	const struct timespec at_once = {0, 0};
 	bool pending = sigpipe_pending();
@@ -246,9 +247,11 @@ static ssize_t write_quietly(struct sennit__slot *slot, struct iovec *vector, in
 	return result;
 }
 
-ssize_t sennit__fd_write(struct sennit__slot *slot, struct iovec *vector, int count)
+ssize_t sennit__fd_write(struct sennit__slot *slot, const struct iovec *vector, int count)
 {
-	struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
+	/* which is only read */
+	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)vector,
+				 .msg_iovlen = (size_t)count};
 	ssize_t result;
 
 	if (slot->traits & SENNIT__SOCKET) {

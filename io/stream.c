@@ -3,7 +3,10 @@
  * it. */
 #include <sennit/stream.h>
 
+#include "io/backend/backend.h"
 #include "io/object.h"
+
+#include <errno.h>
 
 /* What is special about every operation of that kind. */
 static inline int flags_of(int kind)
@@ -223,6 +226,20 @@ void sennit_stream_request(struct sennit_stream *stream, int what, struct sennit
 		sennit__misuse("sennit_stream_request",
 			       "`what` is less than SENNIT_STREAM_REQUEST");
 	sennit__object_wait(&stream->object_, what, op, handler);
+}
+
+ssize_t sennit_stream_try_write(struct sennit_stream *stream, const struct iovec *vector, int count)
+{
+	struct sennit__slot *slot = sennit__object_slot(&stream->object_);
+
+	if (!slot)
+		return -EBADF;
+	if (sennit__current != slot->owner)
+		sennit__misuse("sennit_stream_try_write", "the thread is not at the owner");
+	if (!(slot->flags & SENNIT__SLOT_DIRECT) || slot->queue[SENNIT__WRITES] ||
+	    slot->owner->shutdown)
+		return 0;
+	return sennit__io_of(slot->owner)->backend->try_write(slot, vector, count);
 }
 
 struct sennit_executor *sennit_stream_owner(const struct sennit_stream *stream)

@@ -81,6 +81,20 @@ void sennit_stream_request(struct sennit_stream *stream, int what, struct sennit
 			   sennit_handler *handler);
 
 /**
+ * Writes what a stream takes now, without an operation: for a stream above it, which then need not
+ * keep that. It takes nothing while a write is in flight on it, whose turn it is; before its first
+ * operation; when it had its share of this turn; and where it is of a stream type itself. An
+ * operation writes what is left.
+ * @param vector `count` parts, 1 to IOV_MAX, none of them empty.
+ * @return how many bytes were taken, maybe 0; or the error that a write would end with, -EBADF
+ * where the stream is not open.
+ * @thread owner. Neither blocks nor allocates. Since 0.1.0.
+ * @source uv_try_write of libuv.
+ */
+ssize_t sennit_stream_try_write(struct sennit_stream *stream, const struct iovec *vector,
+				int count);
+
+/**
  * The buffers that the next step of a read or write may use: what is left of the operation, at most
  * what its completion condition allows.
  * @param[out] vector filled with at most `most` entries, none of them empty.

@@ -206,6 +206,20 @@ static void serve_writes(struct sennit__slot *slot)
 	}
 }
 
+static ssize_t try_write(struct sennit__slot *slot, const struct iovec *vector, int count)
+{
+	ssize_t taken;
+
+	if (!(slot->flags & SENNIT__SLOT_WRITABLE) || !allowed(slot))
+		return 0;
+	taken = sennit__fd_write(slot, vector, count);
+	if (SENNIT__LIKELY(taken > 0))
+		count_written(slot, taken);
+	else if (taken == 0 || taken == -EAGAIN)
+		would_wait(slot);
+	return taken == -EAGAIN || taken == -EINTR ? 0 : taken;
+}
+
 /* --- events ----------------------------------------------------------------------------------- */
 
 static void on_event(struct sennit__slot *slot, uint32_t events)
@@ -347,6 +361,7 @@ const struct sennit__backend sennit__backend_epoll = {
 	.detach = detach,
 	.read = serve_reads,
 	.write = serve_writes,
+	.try_write = try_write,
 	.wait = collect,
 	.wake = wake,
 };

@@ -239,7 +239,42 @@ static void end_writes(struct sennit__tls_connection *connection, int error)
 		end_write(connection, connection->write, error);
 }
 
-/* Encrypts writes where nothing is on its way below. */
+/* Nothing can leave any more, and what was to leave is of no use. Writes end as seal_writes says. */
+static void fail_output(struct sennit__tls_connection *connection, int error)
+{
+	connection->output_error = error;
+	connection->sealed = connection->sealed_output = 0;
+	sennit__tls_engine_sent(&connection->engine, connection->engine.output_size);
+}
+
+/* All that was sealed has left. */
+static void credit_writes(struct sennit__tls_connection *connection)
+{
+	while (connection->sealed) {
+		struct sennit_op *op = connection->write;
+		size_t share = share_of(connection, op, 0);
+
+		connection->sealed -= share;
+		if (sennit_op_advance(op, share))
+			end_write(connection, op, 0);
+		else if (op == connection->stopping)
+			end_write(connection, op, connection->stop);
+	}
+	connection->stopping = NULL;
+}
+
+size_t sennit__tls_pass_on(void *self, const struct iovec *vector, int count)
+{
+	struct sennit__tls_connection *connection = self;
+	ssize_t taken = sennit_stream_try_write(&connection->lower, vector, count);
+
+	if (taken < 0)
+		connection->output_error = (int)taken;
+	return taken < 0 ? 0 : (size_t)taken;
+}
+
+/* Encrypts writes where nothing is on its way below. The stream below takes it at once, or else
+ * with an operation. */
 static void seal_writes(struct sennit__tls_connection *connection)
 {
 	struct sennit__tls_engine *engine = &connection->engine;
@@ -260,28 +295,21 @@ static void seal_writes(struct sennit__tls_connection *connection)
 	}
 	sealed = sennit__tls_engine_seal(engine, vector, gather(connection, vector));
 	connection->starved = !sealed;
+	if (connection->output_error) { /* found while it was sealed */
+		sealed = connection->output_error;
+		fail_output(connection, connection->output_error);
+	}
 	if (sealed < 0) {
 		end_writes(connection, (int)sealed);
 		return;
 	}
 	connection->sealed = (size_t)sealed;
 	connection->sealed_output = engine->output_size;
-}
-
-/* All that was sealed has left. */
-static void credit_writes(struct sennit__tls_connection *connection)
-{
-	while (connection->sealed) {
-		struct sennit_op *op = connection->write;
-		size_t share = share_of(connection, op, 0);
-
-		connection->sealed -= share;
-		if (sennit_op_advance(op, share))
-			end_write(connection, op, 0);
-		else if (op == connection->stopping)
-			end_write(connection, op, connection->stop);
-	}
-	connection->stopping = NULL;
+	if (engine->output_size)
+		return;
+	credit_writes(connection);
+	if (connection->write)
+		connection->again = true;
 }
 
 /* A write of ours was asked to end. What is sealed of it goes out all the same. */
@@ -379,20 +407,17 @@ static void on_output(struct sennit_op *op, int error, size_t bytes)
 	(void)bytes;
 	hold(connection);
 	connection->sending = false;
-	if (error) {
-		connection->output_error = error;
-		left = connection->engine.output_size; /* nothing of it is of any use */
-	}
-	sennit__tls_engine_sent(&connection->engine, left);
-	if (!error && connection->sealed_output) {
+	if (error)
+		fail_output(connection, error);
+	else
+		sennit__tls_engine_sent(&connection->engine, left);
+	if (connection->sealed_output) {
 		/* what reads have added since may have left with the last of it */
 		connection->sealed_output -= left < connection->sealed_output
 						     ? left
 						     : connection->sealed_output;
 		if (!connection->sealed_output)
 			credit_writes(connection);
-	} else if (error) {
-		connection->sealed = 0; /* so that they end as seal_writes says */
 	}
 	go_on(connection);
 	let_go(connection);

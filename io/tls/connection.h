@@ -74,6 +74,9 @@ enum {
 	SENNIT__TLS_SHUTDOWN,
 };
 
+/* The engine's sink: the stream below. */
+sennit__tls_sink sennit__tls_pass_on;
+
 extern const struct sennit_stream_type sennit__tls_stream_type
 	__attribute__((visibility("hidden")));
 

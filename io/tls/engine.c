@@ -105,12 +105,38 @@ static int bio_read(BIO *bio, char *data, int size)
 	return (int)left;
 }
 
+/* As many parts are passed on at once. */
+#define PARTS_MAX 8
+
+/* Passes on bytes behind the output that there is; how many of them left. */
+static size_t pass_on(struct sennit__tls_engine *engine, const char *data, size_t size)
+{
+	struct iovec vector[PARTS_MAX];
+	int count = sennit__tls_engine_output(engine, vector, PARTS_MAX);
+	size_t before = engine->output_size;
+	size_t taken;
+
+	if (count == PARTS_MAX) /* and there may be more */
+		return 0;
+	vector[count].iov_base = (char *)(uintptr_t)data; /* it is only read */
+	vector[count++].iov_len = size;
+	taken = engine->sink(engine->sink_self, vector, count);
+	sennit__tls_engine_sent(engine, taken < before ? taken : before);
+	return taken < before ? 0 : taken - before;
+}
+
 static int bio_write(BIO *bio, const char *data, int size)
 {
 	struct sennit__tls_engine *engine = BIO_get_data(bio);
 	size_t left = size > 0 ? (size_t)size : 0;
 
 	BIO_clear_retry_flags(bio);
+	if (engine->passing && left) {
+		size_t gone = pass_on(engine, data, left);
+
+		data += gone;
+		left -= gone;
+	}
 	while (left) {
 		struct sennit__tls_chunk *chunk = engine->output_last;
 		size_t room = chunk ? CHUNK_SIZE - chunk->end : 0;
@@ -503,7 +529,9 @@ ssize_t sennit__tls_engine_seal(struct sennit__tls_engine *engine, const struct 
 		int result;
 
 		begin_call(engine, false);
+		engine->passing = engine->sink && record == left;
 		result = SSL_write_ex(engine->ssl, data, record, &took);
+		engine->passing = false;
 		if (data == stage)
 			OPENSSL_cleanse(stage, record);
 		if (result == 1)

@@ -32,6 +32,9 @@
 
 struct sennit__tls_chunk;
 
+/* Takes bytes that are to leave at once, without waiting; how many, maybe none. */
+typedef size_t sennit__tls_sink(void *self, const struct iovec *vector, int count);
+
 struct sennit__tls_engine {
 	SSL *ssl;
 	struct sennit__tls_chunk *input;
@@ -45,6 +48,9 @@ struct sennit__tls_engine {
 	const char *reason;                    /* of that, where it is not OpenSSL's */
 	unsigned long code;                    /* of that, where it is */
 	int input_error;                       /* what who wants more input gets; 0: it may come */
+	sennit__tls_sink *sink;                /* what is sealed last is tried there; NULL: none */
+	void *sink_self;
+	bool passing;                          /* what is written now is that */
 	bool reading;                          /* what is written now the driver did not ask for */
 	bool connected;                        /* the handshake is done */
 	bool notified;                         /* close_notify was written */
