@@ -239,7 +239,8 @@ static void end_writes(struct sennit__tls_connection *connection, int error)
 		end_write(connection, connection->write, error);
 }
 
-/* Nothing can leave any more, and what was to leave is of no use. Writes end as seal_writes says. */
+/* Nothing can leave any more, and what was to leave is of no use. Writes end as seal_writes
+ * says. */
 static void fail_output(struct sennit__tls_connection *connection, int error)
 {
 	connection->output_error = error;
