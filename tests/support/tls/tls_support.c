@@ -263,6 +263,9 @@ void open_pair(struct tls_pair *pair, struct sennit_executor *owner,
 	sennit_tcp_socket_init(&pair->sockets[0], owner);
 	sennit_tcp_socket_init(&pair->sockets[1], owner);
 	assert_int_equal(sennit_tcp_socket_pair(&pair->sockets[0], &pair->sockets[1]), 0);
+	for (size_t i = 0; i < 2; i++) /* or a flight waits for the answer to the one before */
+		assert_int_equal(sennit_tcp_socket_set_option(&pair->sockets[i],
+							      SENNIT_TCP_NO_DELAY, 1), 0);
 	open_pair_over(pair, &pair->sockets[0].stream, &pair->sockets[1].stream, client, server);
 }
 
