@@ -42,11 +42,11 @@ ALLOCATING = {"malloc", "calloc", "realloc", "memalign", "aligned_alloc", "posix
 
 Subject = collections.namedtuple("Subject", "name program flags")
 SUBJECTS = [
-    Subject("sennit", "sennit-echo", []),
-    Subject(FLOOR, "peer-epoll-echo", []),
-    Subject("asio", "peer-asio-echo", []),
-    Subject("asio-shared", "peer-asio-echo", ["--shared"]),
-    Subject("libuv", "peer-libuv-echo", []),
+    Subject("sennit", "sennit-echo", [BUFFER]),
+    Subject(FLOOR, "peer-epoll-echo", [BUFFER]),
+    Subject("asio", "peer-asio-echo", [BUFFER]),
+    Subject("asio-shared", "peer-asio-echo", [BUFFER, "--shared"]),
+    Subject("libuv", "peer-libuv-echo", [BUFFER]),
 ]
 
 
@@ -194,16 +194,16 @@ class Server(Child):
 
 
 def serve(subject, workers):
-    return [PROGRAMS + subject.program, f"--workers={workers}", BUFFER, *subject.flags]
+    return [PROGRAMS + subject.program, f"--workers={workers}", *subject.flags]
 
 
 def load(port, *options, prefix=()):
     return [*prefix, PROGRAMS + "sennit-load", f"--port={port}", *options]
 
 
-def drive(port, *options, prefix=()):
+def drive(port, conditions, *options, prefix=()):
     """Runs sennit-load to its end: what it measured."""
-    with Child(load(port, *CONDITIONS, *options, "--json", prefix=prefix)) as child:
+    with Child(load(port, *conditions, *options, "--json", prefix=prefix)) as child:
         if child.wait(300):
             raise Failure(f"{' '.join(child.command)}: {child.said()}")
         return json.loads(child.process.stdout.read())
@@ -272,7 +272,8 @@ def timed_run(subject, workers, seconds):
     for_server, for_client = placement(workers)
     with Server(subject, workers, for_server) as server:
         before = server.cpu_seconds()
-        seen = drive(server.port, f"--seconds={seconds}", f"--threads={client_threads(workers)}",
+        seen = drive(server.port, CONDITIONS, f"--seconds={seconds}",
+            f"--threads={client_threads(workers)}",
             prefix=for_client)
         seen["cpu_us"] = (server.cpu_seconds() - before) / seen["requests"] * 1e6
         server.stop()
@@ -344,7 +345,7 @@ def counted_run(subject, tool, requests, parse):
     with tempfile.TemporaryDirectory() as folder:
         out = folder + "/counts"
         with Server(subject, 1, tool(out)) as server:
-            drive(server.port, f"--requests={requests}")
+            drive(server.port, CONDITIONS, f"--requests={requests}")
             server.stop()
         with open(out, encoding="utf-8") as file:
             return parse(file.read())
@@ -496,7 +497,7 @@ def try_all(subjects, progress, failures):
         progress.say(f"trying {subject.name}")
         try:
             with Server(subject, 1) as server:
-                drive(server.port, "--requests=64")
+                drive(server.port, CONDITIONS, "--requests=64")
                 servers[subject.name] = {"command": " ".join(server.command),
                     "banner": re.sub(r":\d+", ":PORT", server.banner), **server.stop()}
         except Failure as failure:

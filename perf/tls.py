@@ -80,7 +80,7 @@ def subject(name, buffer, folder):
 
 
 def drive(port, case, *more, prefix=()):
-    return measure.drive(port, "--tls", *case.options, *more, prefix=prefix)
+    return measure.drive(port, ["--tls", *case.options], *more, prefix=prefix)
 
 
 # --- counts -----------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ def commands(certificate, tools, arguments):
     for_server, for_client = measure.placement(1)
     for case in CASES:
         server = " ".join(measure.serve(subject(SENNIT, case.buffer, "FOLDER"), 1))
-        client = measure.load("PORT", *measure.CONDITIONS, "--tls", *case.options)
+        client = measure.load("PORT", "--tls", *case.options)
         if case.count:
             lines += [" ".join(tool("FILE")) + " " + server for name, tool in
                 (("strace", measure.strace), ("valgrind", measure.callgrind)) if name in tools]
