@@ -309,7 +309,7 @@ static void seal_writes(struct sennit__tls_connection *connection)
 	if (engine->output_size)
 		return;
 	credit_writes(connection);
-	if (connection->write)
+	if (connection->write && sealed)
 		connection->again = true;
 }
 
