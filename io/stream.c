@@ -236,8 +236,9 @@ ssize_t sennit_stream_try_write(struct sennit_stream *stream, const struct iovec
 		return -EBADF;
 	if (sennit__current != slot->owner)
 		sennit__misuse("sennit_stream_try_write", "the thread is not at the owner");
+	/* a write that was started elsewhere may be among what the owner is behind with */
 	if (!(slot->flags & SENNIT__SLOT_DIRECT) || slot->queue[SENNIT__WRITES] ||
-	    slot->owner->shutdown)
+	    sennit__worker_behind(slot->owner))
 		return 0;
 	return sennit__io_of(slot->owner)->backend->try_write(slot, vector, count);
 }
