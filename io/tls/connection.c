@@ -306,10 +306,10 @@ static void seal_writes(struct sennit__tls_connection *connection)
 	}
 	connection->sealed = (size_t)sealed;
 	connection->sealed_output = engine->output_size;
-	if (engine->output_size)
+	if (!sealed || engine->output_size)
 		return;
 	credit_writes(connection);
-	if (connection->write && sealed)
+	if (connection->write)
 		connection->again = true;
 }
 
