@@ -131,7 +131,7 @@ static int bio_write(BIO *bio, const char *data, int size)
 	size_t left = size > 0 ? (size_t)size : 0;
 
 	BIO_clear_retry_flags(bio);
-	if (engine->passing && left) {
+	if (engine->passing && left >= engine->passing) { /* else it is not all of it */
 		size_t gone = pass_on(engine, data, left);
 
 		data += gone;
@@ -529,9 +529,9 @@ ssize_t sennit__tls_engine_seal(struct sennit__tls_engine *engine, const struct 
 		int result;
 
 		begin_call(engine, false);
-		engine->passing = engine->sink && record == left;
+		engine->passing = engine->sink && record == left ? record : 0;
 		result = SSL_write_ex(engine->ssl, data, record, &took);
-		engine->passing = false;
+		engine->passing = 0;
 		if (data == stage)
 			OPENSSL_cleanse(stage, record);
 		if (result == 1)

@@ -50,7 +50,7 @@ struct sennit__tls_engine {
 	int input_error;                       /* what who wants more input gets; 0: it may come */
 	sennit__tls_sink *sink;                /* what is sealed last is tried there; NULL: none */
 	void *sink_self;
-	bool passing;                          /* what is written now is that */
+	size_t passing;                        /* bytes of plaintext of that, while it is sealed */
 	bool reading;                          /* what is written now the driver did not ask for */
 	bool connected;                        /* the handshake is done */
 	bool notified;                         /* close_notify was written */

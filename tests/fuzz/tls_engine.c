@@ -94,6 +94,9 @@ struct game {
 	size_t got;
 	size_t peer_got;
 	unsigned updates;
+	unsigned char *passed;            /* to the sink, and not yet read by the peer */
+	size_t passed_size;
+	size_t takes;                     /* the sink, at most, each time */
 	int failure;                      /* that a call reported for good */
 };
 
@@ -112,6 +115,25 @@ static void open_engine(struct sennit__tls_engine *engine, bool client, int vers
 		SSL_set_connect_state(ssl);
 	else
 		SSL_set_accept_state(ssl);
+}
+
+/* A stream below that has room for so much. What it was offered stands in its order. */
+static size_t take(void *self, const struct iovec *vector, int count)
+{
+	struct game *game = self;
+	size_t left = game->takes;
+
+	for (int i = 0; i < count && left; i++) {
+		size_t size = vector[i].iov_len < left ? vector[i].iov_len : left;
+
+		expect(size > 0);
+		game->passed = realloc(game->passed, game->passed_size + size);
+		expect(game->passed != NULL);
+		memcpy(game->passed + game->passed_size, vector[i].iov_base, size);
+		game->passed_size += size;
+		left -= size;
+	}
+	return game->takes - left;
 }
 
 /* What every call on the engine must leave. */
@@ -241,20 +263,38 @@ static void lose(struct game *game, size_t size)
 	game->touched |= size > 0;
 }
 
+/* Hands the peer the next of what left the engine: what the sink took, then the output. */
+static bool feed_peer(struct game *game)
+{
+	struct iovec part = {game->passed, game->passed_size};
+	size_t room;
+	void *place;
+
+	if (!part.iov_len && !sennit__tls_engine_output(&game->engine, &part, 1))
+		return false;
+	place = sennit__tls_engine_room(&game->peer, &room);
+	if (part.iov_len > room)
+		part.iov_len = room;
+	memcpy(place, part.iov_base, part.iov_len);
+	sennit__tls_engine_feed(&game->peer, part.iov_len);
+	if (!game->passed_size) {
+		sennit__tls_engine_sent(&game->engine, part.iov_len);
+		return true;
+	}
+	game->passed_size -= part.iov_len;
+	memmove(game->passed, game->passed + part.iov_len, game->passed_size);
+	return true;
+}
+
 /* The peer takes everything, and goes on. Its reads are checked, too: nobody touches them. */
 static void serve_peer(struct game *game)
 {
 	struct sennit__tls_engine *peer = &game->peer;
-	struct iovec part;
 
-	while (sennit__tls_engine_output(&game->engine, &part, 1)) {
+	while (feed_peer(game)) {
 		unsigned char data[4096];
-		size_t room;
 		ssize_t got;
 
-		memcpy(sennit__tls_engine_room(peer, &room), part.iov_base, part.iov_len);
-		sennit__tls_engine_feed(peer, part.iov_len);
-		sennit__tls_engine_sent(&game->engine, part.iov_len);
 		if (sennit__tls_engine_handshake(peer))
 			continue;
 		while ((got = sennit__tls_engine_read(peer, data, sizeof data)) > 0) {
@@ -307,6 +347,7 @@ static size_t move(struct game *game, const uint8_t *data, size_t size)
 
 	switch (data[0] % 16) {
 	case 0: case 1: case 2: case 3: case 4:
+		game->takes = data[0] >> 4 < 15 ? (data[0] >> 4) * (size_t)1200 : SIZE_MAX;
 		call_engine(game, data[0] % 16, amount);
 		break;
 	case 5: case 6:
@@ -361,6 +402,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	version = data[0] & 2 ? TLS1_2_VERSION : TLS1_3_VERSION;
 	open_engine(&game->engine, data[0] & 1, version);
 	open_engine(&game->peer, !(data[0] & 1), version);
+	if (data[0] & 4)
+		game->engine.sink = take;
+	game->engine.sink_self = game;
 	if (data[0] & 1)
 		shake_hands(game);
 	else
@@ -369,6 +413,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		i += move(game, data + i, size - i);
 	sennit__tls_engine_fini(&game->engine);
 	sennit__tls_engine_fini(&game->peer);
+	free(game->passed);
 	free(game);
 	return 0;
 }
