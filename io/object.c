@@ -242,7 +242,7 @@ void sennit_op_complete(struct sennit_op *op, int error)
 		sennit__misuse("sennit_op_complete",
 			       "the operation was not handed over, or is completed already");
 	op->task_.flags_ &= (unsigned char)~SENNIT__OP_SERVED;
-	sennit__object_done(op->slot_, op, error);
+	sennit__object_done(op->slot_, op, sennit__op_verdict(op, error));
 }
 
 struct sennit_op *sennit_op_next(const struct sennit_op *op)

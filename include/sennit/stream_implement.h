@@ -112,7 +112,8 @@ int sennit_op_buffers(const struct sennit_op *op, struct iovec *vector, int most
 bool sennit_op_advance(struct sennit_op *op, size_t bytes);
 
 /**
- * Completes an operation that was handed over, with the bytes counted so far. Where the stream was
+ * Completes an operation that was handed over, with the bytes counted so far; a write_some of which
+ * some are counted has succeeded, whatever `error` says. Where the stream was
  * closed and this is its last operation, `type->close` may be called before this returns.
  * @thread owner. Since 0.1.0.
  */
