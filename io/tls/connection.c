@@ -327,7 +327,8 @@ static void cancel_write(struct sennit__tls_connection *connection, struct senni
 	if (!share || types & SENNIT_CANCEL_TERMINAL) {
 		connection->sealed -= share;
 		end_write(connection, op, error);
-	} else if (share < sennit_op_least(op)) { /* of the others all is on its way */
+	} else if (share < sennit_op_least(op) || op == connection->write_last) {
+		/* of the others all is on its way; a short write might go on for one behind it */
 		connection->stopping = op;
 		connection->stop = error;
 	}

@@ -15,6 +15,7 @@
 #define DEADLINE_NS SENNIT_MS(50)
 
 #define SIZE  ((size_t)200000)
+#define RECORD_SIZE ((size_t)16384)
 #define BATCH ((size_t)65536) /* what is sealed at once of a large write */
 
 /* How an operation is asked to end, and what it then reports. */
@@ -260,6 +261,40 @@ static void let_a_small_write_complete(struct stage *stage, const struct way *wa
 SCENARIO(a_partial_request_has_no_effect_on_a_write_whose_last_record_is_sealed)
 {
 	WITH_EACH(in_order, let_a_small_write_complete);
+}
+
+static void write_some_here(void *argument)
+{
+	struct play *play = argument;
+
+	sennit_async_write_some(play->out, play->sent, SIZE, &play->flight.op, on_result);
+}
+
+/* Alone it would have completed with its record; with another behind it, it would go on. S21: what
+ * went out is a success. */
+static void end_a_short_write(struct stage *stage, const struct way *way)
+{
+	struct play *play = open_play(stage, true);
+	struct flight next = {0};
+
+	stop(play);
+	ready(play, way);
+	call_on_kind(stage, write_some_here, play);
+	duplex_wait_stopped(stage, &play->duplex.ends[0]);
+	ask(play, way, play->out);
+	PENDING(stage, &play->flight);
+	START(stage, {WRITE, .stream = play->out, .data = play->sent + RECORD_SIZE, .size = 100,
+		      .flight = &next});
+	go(play);
+	EXPECT(&next, 0, 100);
+	EXPECT(&play->flight, 0, RECORD_SIZE);
+	expect_more(play, RECORD_SIZE + 100, 1000);
+	close_play(play);
+}
+
+SCENARIO(a_partial_request_ends_a_short_write_also_where_another_comes_behind_it)
+{
+	WITH_EACH(in_order, end_a_short_write);
 }
 
 /* Another write is before it, of which all is sealed. */
@@ -620,6 +655,7 @@ int main(void)
 		TEST(a_terminal_request_stops_waiting_for_a_write_at_once),
 		TEST(a_partial_request_ends_a_write_with_exactly_the_bytes_that_went_out),
 		TEST(a_partial_request_has_no_effect_on_a_write_whose_last_record_is_sealed),
+		TEST(a_partial_request_ends_a_short_write_also_where_another_comes_behind_it),
 		TEST(a_write_of_which_nothing_is_sealed_ends_at_once_and_alone),
 		TEST(a_write_that_stops_waiting_does_not_take_the_next_one_along),
 		TEST(total_alone_asks_nothing_of_a_write),
