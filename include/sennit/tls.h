@@ -264,8 +264,8 @@ void sennit_tls_async_handshake(struct sennit_tls_stream *stream, struct sennit_
  * Ends the connection in order: waits for the writes that were started before, sends close_notify
  * and waits for the peer's. What the peer still sends until then is for reads, where one is in
  * flight or was started since; where there is none it is dropped. After it reads end with
- * SENNIT_EOF. Writes that are started once
- * close_notify is sent end with -EPIPE. Without a deadline of its own it ends after 5 s with
+ * SENNIT_EOF. Writes that are started later wait until close_notify is sent, and end with -EPIPE;
+ * where this ends before, they go out. Without a deadline of its own it ends after 5 s with
  * -ETIMEDOUT. Who does not want to wait for the peer closes the stream as soon as this was started
  * and a write before it has completed, or gives it a short deadline.
  *

@@ -201,6 +201,23 @@ static void end_write(struct sennit__tls_connection *connection, struct sennit_o
 	sennit_op_complete(op, error);
 }
 
+/* Makes the write behind ours one of ours; NULL where there is none. */
+static struct sennit_op *take_write(struct sennit__tls_connection *connection)
+{
+	struct sennit_op *next = sennit_op_take_next(connection->write_last);
+
+	if (next)
+		connection->write_last = next;
+	return next;
+}
+
+/* Whether writes are to wait for close_notify, only to end then: they were started after the
+ * shutdown was. */
+static bool is_late(const struct sennit__tls_connection *connection)
+{
+	return connection->late && connection->shutdown && !connection->engine.notified;
+}
+
 /* The bytes of writes to be sealed next: of the first, and of those behind it, as long as those
  * before are sure to be complete with what is gathered of them. One record of a write_some that
  * stands alone. */
@@ -225,8 +242,8 @@ static size_t gather(struct sennit__tls_connection *connection, struct iovec *ve
 			break;
 		if (op != connection->write_last)
 			op = sennit_op_next(op);
-		else if ((op = sennit_op_take_next(op)))
-			connection->write_last = op;
+		else
+			op = connection->shutdown ? NULL : take_write(connection);
 	}
 	return size;
 }
@@ -283,7 +300,7 @@ static void seal_writes(struct sennit__tls_connection *connection)
 	ssize_t sealed;
 	int error;
 
-	if (!connection->write || connection->sending || connection->sealed)
+	if (!connection->write || connection->sending || connection->sealed || is_late(connection))
 		return;
 	error = check_connected(connection);
 	if (error == SENNIT__TLS_MORE)
@@ -386,7 +403,7 @@ static void shut_down(struct sennit__tls_connection *connection)
 	if (!connection->shutdown)
 		return;
 	error = check_connected(connection);
-	if (!error && connection->write)
+	if (!error && connection->write && !connection->late)
 		return;
 	if (!error)
 		error = sennit__tls_engine_shutdown(&connection->engine);
@@ -397,6 +414,8 @@ static void shut_down(struct sennit__tls_connection *connection)
 	if (error == SENNIT__TLS_MORE || (!error && connection->engine.output_size))
 		return;
 	finish(&connection->shutdown, error);
+	if (connection->write)
+		connection->again = true;
 }
 
 /* --- below ------------------------------------------------------------------------------------ */
@@ -501,7 +520,7 @@ static void on_readable(struct sennit_op *op, int error, size_t bytes)
 static bool needs_input(const struct sennit__tls_connection *connection)
 {
 	return connection->handshake || connection->read || connection->wait ||
-	       (connection->shutdown && !connection->write) ||
+	       (connection->shutdown && (!connection->write || connection->late)) ||
 	       (connection->write && connection->starved);
 }
 
@@ -620,10 +639,21 @@ static void write_op(void *self, struct sennit_op *op)
 	struct sennit__tls_connection *connection = self;
 
 	connection->write = connection->write_last = op;
+	connection->late = connection->shutdown;
 	if (connection->running)
 		connection->again = true;
 	else
 		start_pump(connection);
+}
+
+/* What was written before it goes out first, and nothing else. */
+static void begin_shutdown(struct sennit__tls_connection *connection)
+{
+	connection->is_read = connection->read || connection->wait;
+	connection->patience = 2; /* one pump may be under way already */
+	connection->late = false;
+	while (connection->write && take_write(connection))
+		;
 }
 
 static void wait_op(void *self, struct sennit_op *op, int what)
@@ -646,10 +676,8 @@ static void wait_op(void *self, struct sennit_op *op, int what)
 		sennit_op_complete(op, -EALREADY);
 	else if (request)
 		*request = op;
-	if (op == connection->shutdown) {
-		connection->is_read = connection->read || connection->wait;
-		connection->patience = 2; /* one pump may be under way already */
-	}
+	if (op == connection->shutdown)
+		begin_shutdown(connection);
 	go_on(connection);
 	let_go(connection);
 }

@@ -57,6 +57,7 @@ struct sennit__tls_connection {
 	bool cannot_wait;
 	enum sennit__tls_input next_input;
 	bool starved;               /* sealing must wait for input */
+	bool late;                  /* the write came when a shutdown was under way */
 	bool running;               /* go_on is on the stack */
 	bool again;                 /* and has something more to do */
 	bool closed;

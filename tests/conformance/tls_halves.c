@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tls_halves.c - a peer that stops in the middle of a message, or of the connection: what is
  * written meanwhile waits or fails, and nobody else is kept. */
+#include "duplex_stream.h"
 #include "tls_peer.h"
 
 #include <errno.h>
@@ -61,10 +62,138 @@ static void a_write_waits_for_the_rest_of_a_message_and_keeps_nobody(void **stat
 	end_duel(&duel);
 }
 
+/* --- an end of the own side, while others write on -------------------------------------------- */
+
+/* Writes one after the other, two at a time, until one fails. */
+struct writer {
+	struct sennit_stream *stream;
+	struct sennit_op ops[2];
+	struct latch done;
+	int errors[2];
+	char data[100000]; /* more than is sealed at once: one is always under way */
+};
+
+static void write_on(struct sennit_op *op, int error, size_t bytes)
+{
+	struct writer *writer = op->user;
+
+	RECORD(error || bytes == sizeof writer->data);
+	if (error) {
+		writer->errors[op - writer->ops] = error;
+		latch_down(&writer->done);
+		return;
+	}
+	progress();
+	sennit_async_write(writer->stream, writer->data, sizeof writer->data, op, write_on);
+}
+
+static void start_writer(void *argument)
+{
+	struct writer *writer = argument;
+
+	for (int i = 0; i < 2; i++) {
+		writer->ops[i].user = writer;
+		sennit_async_write(writer->stream, writer->data, sizeof writer->data,
+				   &writer->ops[i], write_on);
+	}
+}
+
+static void read_all(struct sennit_op *op, int error, size_t bytes);
+
+struct reader {
+	struct sennit_stream *stream;
+	struct sennit_op op;
+	struct result result;
+	char data[65536];
+};
+
+static void start_reader(void *argument)
+{
+	struct reader *reader = argument;
+
+	reader->op.user = reader;
+	sennit_async_read_some(reader->stream, reader->data, sizeof reader->data, &reader->op,
+			       read_all);
+}
+
+static void read_all(struct sennit_op *op, int error, size_t bytes)
+{
+	struct reader *reader = op->user;
+
+	if (!error) {
+		start_reader(reader);
+		return;
+	}
+	op->user = &reader->result;
+	on_result(op, error, bytes);
+}
+
+SCENARIO(a_shutdown_does_not_wait_for_writes_that_begin_after_it)
+{
+	struct tls_pair pair = {0};
+	static struct writer writer;
+	struct duplex duplex = {0};
+	struct reader reader = {.stream = &pair.server.stream};
+	struct flight flights[2] = {0};
+
+	writer = (struct writer){.stream = &pair.client.stream, .done = LATCH(2)};
+	duplex_open(&duplex, stage->owner);
+	open_pair_over(&pair, &duplex.ends[0].stream, &duplex.ends[1].stream, NULL, NULL);
+	shake_hands(&pair, 0, 0);
+	call_on_owner(stage, start_reader, &reader);
+	call_on_owner(stage, start_writer, &writer);
+	start_shutdown(&pair.client, &flights[0]);
+	wait_result(&reader.result);
+	assert_int_equal(reader.result.error, SENNIT_EOF);
+	latch_wait(&writer.done);
+	assert_int_equal(writer.errors[0], -EPIPE);
+	assert_int_equal(writer.errors[1], -EPIPE);
+	start_shutdown(&pair.server, &flights[1]);
+	EXPECT(&flights[0], 0, 0);
+	EXPECT(&flights[1], 0, 0);
+	close_pair(stage, &pair);
+	duplex_free(&duplex);
+}
+
+SCENARIO(a_shutdown_that_is_cancelled_lets_later_writes_go)
+{
+	struct tls_pair pair = {0};
+	struct duplex duplex = {0};
+	struct sennit_cancel_signal signal = {0};
+	struct flight flights[4] = {0};
+	char data[8];
+
+	duplex_open(&duplex, stage->owner);
+	open_pair_over(&pair, &duplex.ends[0].stream, &duplex.ends[1].stream, NULL, NULL);
+	shake_hands(&pair, 0, 0);
+	duplex_allow(stage, &duplex.ends[0], 0);
+	START(stage, {WRITE, .stream = &pair.client.stream, .data = "data", .size = 4,
+		      .flight = &flights[0]});
+	duplex_wait_stopped(stage, &duplex.ends[0]);
+	sennit_op_bind_slot(&flights[1].op, sennit_cancel_signal_slot(&signal));
+	start_shutdown(&pair.client, &flights[1]);
+	START(stage, {WRITE, .stream = &pair.client.stream, .data = "more", .size = 4,
+		      .flight = &flights[2]});
+	PENDING(stage, &flights[2]);
+	sennit_cancel_signal_emit(&signal, SENNIT_CANCEL_TERMINAL);
+	EXPECT(&flights[1], -ECANCELED, 0);
+	duplex_allow(stage, &duplex.ends[0], DUPLEX_ALL);
+	EXPECT(&flights[0], 0, 4);
+	EXPECT(&flights[2], 0, 4);
+	START(stage, {READ, .stream = &pair.server.stream, .data = data, .size = 8,
+		      .flight = &flights[3]});
+	EXPECT(&flights[3], 0, 8);
+	assert_memory_equal(data, "datamore", 8);
+	close_pair(stage, &pair);
+	duplex_free(&duplex);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(a_write_waits_for_the_rest_of_a_message_and_keeps_nobody),
+		TEST(a_shutdown_does_not_wait_for_writes_that_begin_after_it),
+		TEST(a_shutdown_that_is_cancelled_lets_later_writes_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
