@@ -507,7 +507,7 @@ static void on_readable(struct sennit_op *op, int error, size_t bytes)
 	(void)bytes;
 	hold(connection);
 	connection->receiving = false;
-	connection->next_input = SENNIT__TLS_TAKE;
+	connection->next_input = error == -ECANCELED ? SENNIT__TLS_WAIT : SENNIT__TLS_TAKE;
 	if (error == -EOPNOTSUPP)
 		connection->cannot_wait = true;
 	else
