@@ -448,8 +448,13 @@ static void send_output(struct sennit__tls_connection *connection)
 {
 	int count;
 
-	if (connection->sending || connection->output_error || !connection->engine.output_size)
+	if (connection->sending || !connection->engine.output_size)
 		return;
+	if (connection->output_error) { /* reads go on, and add to it */
+		sennit__tls_engine_sent(&connection->engine, connection->engine.output_size);
+		connection->again = true;
+		return;
+	}
 	count = sennit__tls_engine_output(&connection->engine, connection->output,
 					  SENNIT__TLS_PARTS);
 	connection->output_size = size_of(connection->output, count);

@@ -5,8 +5,10 @@
 #include "tls_peer.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #define HANDSHAKE SSL3_RT_HANDSHAKE
 
@@ -188,12 +190,63 @@ SCENARIO(a_shutdown_that_is_cancelled_lets_later_writes_go)
 	duplex_free(&duplex);
 }
 
+/* --- an end of what leaves, with much to read yet --------------------------------------------- */
+
+#define CHANGES 400u
+
+/* Waits until the other side's kernel has all that was sent: a reset drops what it has not. */
+static void wait_until_taken(int fd)
+{
+	int left;
+
+	do {
+		assert_int_equal(ioctl(fd, SIOCOUTQ, &left), 0);
+		sched_yield();
+	} while (left);
+}
+
+/* What a change of keys is answered with cannot leave any more, and does not keep what came with
+ * it: the reader gets all of it, and the end. */
+static void what_cannot_be_answered_is_read_all_the_same(void **state)
+{
+	struct flight flights[2] = {0};
+	struct duel duel;
+	char data[CHANGES + 1];
+	size_t wrote;
+
+	(void)state;
+	begin_duel(&duel, SENNIT_TLS_SERVER, NULL);
+	connect_duel(&duel, NULL);
+	for (unsigned i = 0; i < CHANGES; i++) {
+		assert_true(SSL_key_update(duel.peer.ssl, SSL_KEY_UPDATE_REQUESTED));
+		assert_int_equal(peer_step(&duel.peer), 1);
+		assert_int_equal(SSL_write_ex(duel.peer.ssl, "x", 1, &wrote), 1);
+	}
+	peer_flush(&duel.peer);
+	wait_until_taken(duel.peer.fd);
+	raw_reset(duel.peer.fd);
+	duel.peer.fd = -1;
+	START(&duel.stage,
+	      {WRITE, .stream = &duel.stream.stream, .data = "data", .size = 4,
+	       .flight = &flights[0]});
+	wait_result(&flights[0].result);
+	assert_true(flights[0].result.error < 0);
+	START(&duel.stage,
+	      {READ, .stream = &duel.stream.stream, .data = data, .size = sizeof data,
+	       .flight = &flights[1]});
+	wait_result(&flights[1].result);
+	assert_true(flights[1].result.error < 0);
+	assert_int_equal(flights[1].result.bytes, CHANGES);
+	end_duel(&duel);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(a_write_waits_for_the_rest_of_a_message_and_keeps_nobody),
 		TEST(a_shutdown_does_not_wait_for_writes_that_begin_after_it),
 		TEST(a_shutdown_that_is_cancelled_lets_later_writes_go),
+		TEST(what_cannot_be_answered_is_read_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
