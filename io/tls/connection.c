@@ -261,6 +261,7 @@ static void end_writes(struct sennit__tls_connection *connection, int error)
 static void fail_output(struct sennit__tls_connection *connection, int error)
 {
 	connection->output_error = error;
+	connection->again = true; /* waits end */
 	connection->sealed = connection->sealed_output = 0;
 	sennit__tls_engine_sent(&connection->engine, connection->engine.output_size);
 }

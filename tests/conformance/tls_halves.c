@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #define HANDSHAKE SSL3_RT_HANDSHAKE
 
@@ -240,6 +241,25 @@ static void what_cannot_be_answered_is_read_all_the_same(void **state)
 	end_duel(&duel);
 }
 
+/* A wait tells that something is to be learnt, which is known as soon as the write has failed. */
+SCENARIO(a_wait_ends_where_nothing_can_leave_any_more)
+{
+	struct tls_pair pair = {0};
+	struct flight flights[2] = {0};
+
+	connect_pair(stage, &pair);
+	take_tickets(stage, &pair);
+	START(stage, {WAIT, .stream = &pair.client.stream, .what = SENNIT_WAIT_READ,
+		      .flight = &flights[0]});
+	PENDING(stage, &flights[0]);
+	shutdown(sennit_tcp_socket_native_handle(&pair.sockets[0]), SHUT_WR);
+	START(stage, {WRITE, .stream = &pair.client.stream, .data = "data", .size = 4,
+		      .flight = &flights[1]});
+	EXPECT(&flights[1], -EPIPE, 0);
+	EXPECT(&flights[0], 0, 0);
+	close_pair(stage, &pair);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -247,6 +267,7 @@ int main(void)
 		TEST(a_shutdown_does_not_wait_for_writes_that_begin_after_it),
 		TEST(a_shutdown_that_is_cancelled_lets_later_writes_go),
 		TEST(what_cannot_be_answered_is_read_all_the_same),
+		TEST(a_wait_ends_where_nothing_can_leave_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
