@@ -68,23 +68,9 @@ static void assert_all_went_well(const struct engine_pair *pair)
 	}
 }
 
-/* Hands are shaken, and nothing is under way. */
 static void open_connected(struct engine_pair *pair)
 {
-	assert_true(engine_pair_open(pair, client, server));
-	for (bool more = true; more;) {
-		more = false;
-		for (int i = 0; i < 2; i++) {
-			struct side *side = &pair->sides[i];
-
-			side->handshake = sennit__tls_engine_handshake(&side->engine);
-			more |= wire_carry(side, &pair->sides[!i]);
-		}
-	}
-	assert_int_equal(pair->sides[0].handshake, 0);
-	assert_int_equal(pair->sides[1].handshake, 0);
-	/* with the tickets */
-	assert_int_equal(sennit__tls_engine_peek(&pair->sides[0].engine), SENNIT__TLS_MORE);
+	engine_pair_connect(pair, client, server);
 }
 
 static void seal_all(struct side *side, const void *data, size_t size)

@@ -60,6 +60,10 @@ bool engine_pair_open(struct engine_pair *pair, struct sennit_tls_context *clien
 		      struct sennit_tls_context *server);
 void engine_pair_close(struct engine_pair *pair);
 
+/* Makes both, and shakes hands: nothing is under way then. Asserts that this works. */
+void engine_pair_connect(struct engine_pair *pair, struct sennit_tls_context *client,
+			 struct sennit_tls_context *server);
+
 /* Gives both something to send. */
 void engine_pair_send(struct engine_pair *pair, const char *client, size_t client_size,
 		      const char *server, size_t server_size);
