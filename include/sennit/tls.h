@@ -106,7 +106,8 @@ int sennit_tls_context_trust(struct sennit_tls_context *context, const void *cer
 			     size_t size);
 
 /**
- * Trusts what the system trusts, besides what else was said. A client does so until told otherwise.
+ * Trusts what the system trusts, besides what else is said, before or after it. A client does so
+ * until told otherwise.
  * @return 0 or -ENOMEM.
  * @thread one, before the first stream. May block. Allocates. Since 0.1.0. (Asio:
  *         `set_default_verify_paths`.)

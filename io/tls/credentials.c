@@ -297,9 +297,10 @@ int sennit_tls_context_trust_folder(struct sennit_tls_context *context, const ch
 
 int sennit_tls_context_trust_system(struct sennit_tls_context *context)
 {
-	X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
+	X509_STORE *store;
 
 	sennit__tls_context_begin(context);
+	store = store_to_add_to(context);
 	if (!store || !X509_STORE_set_default_paths(store))
 		return sennit__tls_context_fail(context, -ENOMEM, "the system's certificates",
 						"they cannot be added");
