@@ -345,8 +345,8 @@ static void cancel_write(struct sennit__tls_connection *connection, struct senni
 	if (!share || types & SENNIT_CANCEL_TERMINAL) {
 		connection->sealed -= share;
 		end_write(connection, op, error);
-	} else if (share < sennit_op_least(op) || op == connection->write_last) {
-		/* of the others all is on its way; a short write might go on for one behind it */
+	} else if (before + share == connection->sealed) {
+		/* the last that is sealed; of those before it all is on its way */
 		connection->stopping = op;
 		connection->stop = error;
 	}
