@@ -162,7 +162,8 @@ int sennit_tls_context_name(struct sennit_tls_context *context, const char *name
 int sennit_tls_context_tickets(struct sennit_tls_context *context, bool give);
 
 /** Gets one line for each secret, as the SSLKEYLOGFILE of browsers has it, without its end. With
- * them whoever recorded the connection can read it: for debugging only. */
+ * them whoever recorded the connection can read it: for debugging only. It is called in the middle
+ * of the stream's work: nothing may be called there for that stream, cancel and close among it. */
 typedef void sennit_tls_keylog(void *user, const char *line);
 
 /**
@@ -176,7 +177,8 @@ void sennit_tls_context_keylog(struct sennit_tls_context *context, sennit_tls_ke
 /**
  * The SSL_CTX behind it, for what has no call here (cipher lists, groups, stapling ...). What is
  * set there is the caller's responsibility; BIOs, modes, the message callback and SSL_CTX's and
- * SSL's application data are the library's.
+ * SSL's application data are the library's. For callbacks holds what sennit_tls_keylog says, and
+ * that they leave OpenSSL's queue of errors as it was where they have not failed.
  * @thread one, before the first stream. Since 0.1.0. (Asio: `native_handle`.)
  */
 void *sennit_tls_context_native(struct sennit_tls_context *context);

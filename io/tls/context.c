@@ -306,8 +306,11 @@ static void pass_on_secret(const SSL *ssl, const char *line)
 	const struct sennit_tls_context *context =
 		sennit__tls_context_of(SSL_get_SSL_CTX(ssl));
 
-	if (context && context->keylog)
-		context->keylog(context->keylog_user, line);
+	if (!context || !context->keylog)
+		return;
+	ERR_set_mark(); /* what it leaves in the queue of errors would be taken for the session's */
+	context->keylog(context->keylog_user, line);
+	ERR_pop_to_mark();
 }
 
 void sennit_tls_context_keylog(struct sennit_tls_context *context, sennit_tls_keylog *keylog,

@@ -5,6 +5,7 @@
 #include "tls_peer.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -511,6 +512,29 @@ static void a_key_log_gets_each_secret(void **state)
 	assert_true(lines >= 4);
 }
 
+static void fail_in_openssl(void *user, const char *line)
+{
+	(void)user;
+	(void)line;
+	ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
+}
+
+static void what_fails_in_a_key_log_is_its_own_affair(void **state)
+{
+	struct sennit_tls_context *client = client_context(test_authority());
+	struct sennit_tls_context *server = server_context(test_certificate());
+	struct stage stage = one_stage();
+	struct tls_pair pair = {0};
+
+	(void)state;
+	sennit_tls_context_keylog(client, fail_in_openssl, NULL);
+	sennit_tls_context_keylog(server, fail_in_openssl, NULL);
+	open_pair(&pair, stage.owner, client, server);
+	shake_hands(&pair, 0, 0);
+	close_pair(&stage, &pair);
+	end_runtime(stage.runtime);
+}
+
 static void a_certificate_is_copied_in_der(void **state)
 {
 	struct stage stage = one_stage();
@@ -540,7 +564,7 @@ static void a_certificate_is_copied_in_der(void **state)
 	end_runtime(stage.runtime);
 }
 
-#define SINGLE 10
+#define SINGLE 11
 
 int main(void)
 {
@@ -555,6 +579,7 @@ int main(void)
 		TEST(a_session_cannot_be_resumed_late),
 		TEST(a_server_without_tickets_gives_no_session),
 		TEST(a_key_log_gets_each_secret),
+		TEST(what_fails_in_a_key_log_is_its_own_affair),
 		TEST(a_certificate_is_copied_in_der),
 	};
 	struct CMUnitTest *end = tests + SINGLE;
