@@ -646,10 +646,13 @@ static void write_op(void *self, struct sennit_op *op)
 
 	connection->write = connection->write_last = op;
 	connection->late = connection->shutdown;
-	if (connection->running)
+	if (connection->running) {
 		connection->again = true;
-	else
+	} else { /* what the post catches up with must find this one, and those behind it */
+		connection->running = true;
 		start_pump(connection);
+		connection->running = false;
+	}
 }
 
 /* What was written before it goes out first, and nothing else. */

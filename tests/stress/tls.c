@@ -274,12 +274,15 @@ static void shut_down(struct connection *connection)
 
 static const struct message *message_at(const struct way *way, size_t at, struct header *header)
 {
+	const struct message *message;
+
 	if (way->size - at < sizeof *header)
 		return NULL;
 	memcpy(header, way->got + at, sizeof *header);
 	if (header->magic != MAGIC || header->writer >= WRITERS || header->number >= WRITES)
 		return NULL;
-	return &way->messages[header->writer][header->number];
+	message = &way->messages[header->writer][header->number];
+	return header->size == message->size ? message : NULL; /* its last bytes may be missing */
 }
 
 /* Where the message ends that begins there: one that was ended early need not be whole, but what is
@@ -325,7 +328,6 @@ static void check_arrived(const struct storm *storm, struct way *way)
 			at = skip_stump(way, at);
 			continue;
 		}
-		assert_int_equal(header.size, message->size);
 		assert_true(header.number >= way->next[header.writer]);
 		way->next[header.writer] = header.number + 1;
 		at = end_of(way, at, message);
