@@ -216,6 +216,12 @@ static int choose_context(SSL *ssl, int *alert, void *argument)
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
+/* Whether it may be added, without the "*." of a wildcard. */
+static bool is_host(const char *name)
+{
+	return *name && *name != '.' && strlen(name) <= NAME_MAX_SIZE && !strchr(name, '*');
+}
+
 int sennit_tls_context_name(struct sennit_tls_context *context, const char *name,
 			    struct sennit_tls_context *other)
 {
@@ -228,7 +234,7 @@ int sennit_tls_context_name(struct sennit_tls_context *context, const char *name
 		return refuse(context, "a server name", "both contexts must be a server's");
 	if (other == context)
 		return refuse(context, "a server name", "that context is used without it, too");
-	if (!name || !*name || strlen(name) > NAME_MAX_SIZE || strchr(name + all, '*'))
+	if (!is_host(name ? name + 2 * all : ""))
 		return refuse(context, "a server name", "it is not the name of a host");
 	copy = strdup(name + all);
 	names = realloc(context->names, (context->names_count + 1) * sizeof *names);
@@ -239,6 +245,8 @@ int sennit_tls_context_name(struct sennit_tls_context *context, const char *name
 		return fail_for_memory(context, name);
 	}
 	to_lower(copy);
+	if (copy[strlen(copy) - 1] == '.') /* clients leave it out */
+		copy[strlen(copy) - 1] = '\0';
 	if (look_up(context, copy)) {
 		free(copy);
 		return sennit__tls_context_fail(context, -EEXIST, name,

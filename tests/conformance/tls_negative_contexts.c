@@ -342,13 +342,17 @@ static void some_names_cannot_be_added(void **state)
 	memset(much, 'a', 300);
 	much[300] = '\0';
 	for (const char *const *name = (const char *const[]){"", "*", "a.*.example", "w*.example",
-							     "*.*.example", much, NULL};
+							     "*.*.example", ".", "*.", "*..",
+							     ".example", "*..example", much, NULL};
 	     *name; name++)
 		assert_int_equal(sennit_tls_context_name(server, *name, other), -EINVAL);
 	assert_int_equal(sennit_tls_context_name(server, NULL, other), -EINVAL);
 	assert_int_equal(sennit_tls_context_name(server, "A.example", other), 0);
 	assert_int_equal(sennit_tls_context_name(server, "a.EXAMPLE", other), -EEXIST);
 	expect_error(server, "a.EXAMPLE", "added before");
+	assert_int_equal(sennit_tls_context_name(server, "a.example.", other), -EEXIST);
+	assert_int_equal(sennit_tls_context_name(server, "*.example.", other), 0);
+	assert_int_equal(sennit_tls_context_name(server, "*.example", other), -EEXIST);
 	sennit_tls_context_destroy(server);
 	sennit_tls_context_destroy(other);
 }
