@@ -146,7 +146,8 @@ int sennit_tls_context_alpn(struct sennit_tls_context *context, const char *cons
  * trusts, what it asks of peers, its application protocols. Clients that ask for no name, or for
  * one that was not added, get `context` itself.
  * @param name of a host, without regard to case; "*.example.org" is any name one level below.
- * @param other a server's; it is kept as long as it is needed.
+ * @param other a server's; it is kept as long as `context` is: two that have each other are never
+ *        freed.
  * @return 0, -EINVAL, -ENOMEM, -EEXIST (the name was added before).
  * @thread one, before the first stream. Allocates. Since 0.1.0.
  */
