@@ -344,7 +344,7 @@ int sennit_tls_stream_session(const struct sennit_tls_stream *stream,
  * it is a full one.
  * @param session may be used again, though servers may take each but once, and freed at once.
  * @return 0; -EINVAL (not a client's side, or another context's, another name's, or not as verified
- *         as this stream is to be); -EISCONN (started already); -EBADF.
+ *         as this stream is to be); -EISCONN (started already); -EBADF; -ENOMEM.
  * @thread any that holds the stream alone. Since 0.1.0.
  */
 int sennit_tls_stream_resume(struct sennit_tls_stream *stream,

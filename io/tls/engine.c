@@ -275,11 +275,13 @@ static void on_message(int is_written, int version, int type, const void *data, 
 	struct sennit__tls_engine *engine = argument;
 
 	(void)version;
-	(void)data;
-	(void)size;
 	(void)ssl;
-	if (!is_written && (type == SSL3_RT_HANDSHAKE || type == SSL3_RT_ALERT))
-		engine->idle_messages++;
+	if (is_written || (type != SSL3_RT_HANDSHAKE && type != SSL3_RT_ALERT))
+		return;
+	engine->idle_messages++;
+	if (type == SSL3_RT_HANDSHAKE && size &&
+	    *(const unsigned char *)data == SSL3_MT_NEWSESSION_TICKET)
+		engine->ticketed = true;
 }
 
 /* --- its life --------------------------------------------------------------------------------- */

@@ -52,6 +52,7 @@ struct sennit__tls_engine {
 	void *sink_self;
 	size_t passing;                        /* bytes of plaintext of that, while it is sealed */
 	bool reading;                          /* what is written now the driver did not ask for */
+	bool ticketed;                         /* the peer has sent a ticket */
 	bool connected;                        /* the handshake is done */
 	bool notified;                         /* close_notify was written */
 };

@@ -301,6 +301,8 @@ int sennit_tls_stream_session(const struct sennit_tls_stream *stream,
 	current = SSL_get_session(connection->engine.ssl);
 	if (!connection->engine.connected || !current || !SSL_SESSION_is_resumable(current))
 		return -ENOENT;
+	if (SSL_version(connection->engine.ssl) == TLS1_3_VERSION && !connection->engine.ticketed)
+		return -ENOENT; /* it is that which was resumed */
 	length = strlen(name_of(connection)) + 1;
 	session = malloc(sizeof *session + length);
 	if (!session)

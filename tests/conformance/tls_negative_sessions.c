@@ -340,6 +340,31 @@ static void resume(enum sennit_tls_version version)
 	end_runtime(stage.runtime);
 }
 
+/* In TLS 1.3 each ticket is for one connection: whoever uses it twice can be recognised. */
+static void a_resumed_session_is_not_handed_out_before_the_server_gives_another(void **state)
+{
+	struct sennit_tls_context *contexts[2] = {client_context(test_authority()),
+						  server_context(test_certificate())};
+	struct stage stage = one_stage();
+	struct tls_pair pair = {0};
+	struct sennit_tls_session *session;
+	struct sennit_tls_session *next;
+
+	(void)state;
+	visit(&stage, contexts, "localhost", NULL, &session, false);
+	open_pair(&pair, stage.owner, contexts[0], contexts[1]);
+	assert_int_equal(sennit_tls_stream_resume(&pair.client, session), 0);
+	shake_hands(&pair, 0, 0);
+	assert_true(sennit_tls_stream_resumed(&pair.client));
+	assert_int_equal(sennit_tls_stream_session(&pair.client, &next), -ENOENT);
+	take_tickets(&stage, &pair);
+	assert_int_equal(sennit_tls_stream_session(&pair.client, &next), 0);
+	sennit_tls_session_free(session);
+	sennit_tls_session_free(next);
+	close_pair(&stage, &pair);
+	end_runtime(stage.runtime);
+}
+
 static void a_session_is_resumed_in_1_3_until_the_server_starts_anew(void **state)
 {
 	(void)state;
@@ -564,7 +589,7 @@ static void a_certificate_is_copied_in_der(void **state)
 	end_runtime(stage.runtime);
 }
 
-#define SINGLE 11
+#define SINGLE 12
 
 int main(void)
 {
@@ -574,6 +599,7 @@ int main(void)
 		TEST(a_name_may_ask_for_a_certificate),
 		TEST(a_session_is_resumed_in_1_3_until_the_server_starts_anew),
 		TEST(a_session_is_resumed_in_1_2_until_the_server_starts_anew),
+		TEST(a_resumed_session_is_not_handed_out_before_the_server_gives_another),
 		TEST(a_session_of_one_name_is_not_another_names),
 		TEST(a_session_is_for_what_it_was_made_for),
 		TEST(a_session_cannot_be_resumed_late),
