@@ -39,7 +39,7 @@ static int read_all(FILE *file, struct text *text)
 		room = room ? 2 * room : 4096;
 		if (room > FILE_MAX)
 			return -EFBIG;
-		data = realloc(text->data, room);
+		data = OPENSSL_clear_realloc(text->data, text->size, room);
 		if (!data)
 			return -ENOMEM;
 		text->data = data;
@@ -53,13 +53,12 @@ static int read_all(FILE *file, struct text *text)
 
 static void forget(struct text *text)
 {
-	if (text->data)
-		OPENSSL_cleanse(text->data, text->size);
-	free(text->data);
+	OPENSSL_clear_free(text->data, text->size);
 	text->data = NULL;
 }
 
-/* Reads a file whole; to be forgotten by the caller, also after an error. */
+/* Reads a file whole; to be forgotten by the caller, also after an error. There may be a key in it,
+ * of which nothing is to be left in buffers. */
 static int read_file(struct sennit_tls_context *context, const char *name, struct text *text)
 {
 	FILE *file = fopen(name, "re");
@@ -68,6 +67,7 @@ static int read_file(struct sennit_tls_context *context, const char *name, struc
 	text->data = NULL;
 	text->size = 0;
 	if (file) {
+		setvbuf(file, NULL, _IONBF, 0);
 		error = read_all(file, text);
 		fclose(file);
 	}
