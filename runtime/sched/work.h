@@ -34,7 +34,8 @@
  * Most looks end before all that, and may: whatever tells that work is left, or that somebody is
  * awake, is enough for a no, as long as another look is to come. It is: of a worker that has
  * operations in flight itself, when it falls asleep after the last of them; and of one that is
- * found not PARKED after the fence, when that one falls asleep, and fences later.
+ * found not PARKED after the fence, when that one falls asleep, or a visitor leaves it, who wakes
+ * another to look: both fence later.
  *
  * guards: {leaving:16, abroad:24, work guards:24}. *Abroad* are operations bound to an executor of
  * another runtime, from their start until their handler has run; they hold a work guard of that

@@ -141,10 +141,24 @@ static void go_away(struct sennit__worker *worker)
 	} while (!sennit__idle_announce(worker, SENNIT__AWAY));
 }
 
+/* What a visit has left to do the worker's descriptor tells, as if it had been sent. And who looked
+ * for the end of work meanwhile found a worker that was not PARKED: where none is left one is
+ * woken, who looks again. */
+static void tell_of_visit(struct sennit__worker *worker)
+{
+	if (sennit__worker_busy(worker))
+		sennit__idle_wake(worker);
+	else if (worker->several && sennit__work_none_left(worker))
+		sennit__idle_wake_one(worker->executor.runtime_);
+}
+
 /* What any worker may run and is left here, or anywhere, others are told of: who gave it may have
  * relied on this one, which was inside. */
 static void leave_to_others(struct sennit__worker *worker)
 {
+	/* relaxed: our own */
+	if (sennit__load_relaxed_u32(&worker->inside) == SENNIT__VISITED)
+		tell_of_visit(worker);
 	if (!worker->several || worker->shutdown || told_to_stop(worker))
 		return;
 	if (sennit__deque_vacant(&worker->deque) && sennit__inbox_vacant(&worker->inject) &&

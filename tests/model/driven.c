@@ -388,6 +388,26 @@ static struct world *make_two(void)
 	return w;
 }
 
+static void visit_the_second(void *argument)
+{
+	struct world *w = argument;
+	struct sennit__worker *worker = w->runtime->worker[1];
+
+	if (sennit__worker_enter(worker, SENNIT__VISITED))
+		sennit__worker_leave(worker);
+}
+
+/* Who runs the first one may look for the end of work while the second is visited. */
+static void run_returns_where_another_worker_is_visited(void)
+{
+	struct world *w = make_two();
+
+	model_thread(visit_the_second, w);
+	model_assert(sennit_runtime_run(w->runtime) == 0);
+	model_join();
+	end(w);
+}
+
 /* Whoever finds the end ends the other's run, wherever that is. */
 static void two_that_run_both_return(void)
 {
@@ -508,6 +528,7 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(two_take_turns, MODEL_ALL),
 	SCENARIO(run_waits_for_a_visitor, MODEL_ALL),
 	SCENARIO(run_waits_for_two_visitors, MODEL_ALL),
+	SCENARIO(run_returns_where_another_worker_is_visited, 3),
 	SCENARIO(two_that_run_both_return, 2),
 	SCENARIO(who_polls_and_goes_does_not_keep_the_other, 2),
 	SCENARIO(who_polls_one_leaves_the_next_to_the_other, 2),

@@ -545,6 +545,26 @@ static void visit(void *world)
 	model_assert(!sennit__current);
 }
 
+/* Ends something of the worker's, whose handler is then to be run. */
+static void visit_and_queue(void *world)
+{
+	struct world *w = world;
+
+	if (!sennit__worker_enter(w->worker, SENNIT__VISITED))
+		return;
+	sennit__worker_begin(w->worker);
+	sennit__worker_queue(w->worker, &new_job(w, SENNIT__HANDLER)->task);
+	sennit__worker_leave(w->worker);
+}
+
+static void the_descriptor_tells_what_a_visitor_leaves(void)
+{
+	struct world *w = make(1);
+
+	model_thread(visit_and_queue, w);
+	poll_until(w, 1);
+}
+
 static void visitors_wait_for_each_other(void)
 {
 	struct world *w = make(1);
@@ -674,6 +694,7 @@ const struct model_scenario model_scenarios[] = {
 	SCENARIO(the_worker_is_freed_when_both_senders_have_paid),
 	SCENARIO(the_descriptor_tells_what_one_sends_to_a_worker_nobody_is_inside),
 	SCENARIO(the_descriptor_tells_what_two_send_to_a_worker_nobody_is_inside),
+	SCENARIO(the_descriptor_tells_what_a_visitor_leaves),
 	SCENARIO(visitors_wait_for_each_other),
 	{.name = "a_visitor_is_refused_by_who_runs_and_waited_for",
 	 .run = a_visitor_is_refused_by_who_runs_and_waited_for,
