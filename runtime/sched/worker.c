@@ -128,7 +128,14 @@ static void put_back(struct sennit__worker *worker)
 	worker->haul = NULL;
 }
 
-/* Is away from now on, with nothing left unlooked at. */
+/* What counts from the end of the turn counts from now. */
+static void stamp(struct sennit__worker *worker)
+{
+	if (SENNIT__UNLIKELY(sennit__wheel_unstamped(&worker->wheel)))
+		sennit__wheel_stamp(&worker->wheel, sennit__clock_now());
+}
+
+/* Is away from now on, with nothing left unlooked at, and nothing that waits for a turn. */
 static void go_away(struct sennit__worker *worker)
 {
 	if (worker->parked)
@@ -139,6 +146,7 @@ static void go_away(struct sennit__worker *worker)
 		if (worker->searching)
 			sennit__idle_search_over(worker);
 	} while (!sennit__idle_announce(worker, SENNIT__AWAY));
+	stamp(worker);
 }
 
 /* What a visit has left to do the worker's descriptor tells, as if it had been sent. And who looked
@@ -339,8 +347,7 @@ uint64_t sennit__worker_turn(struct sennit__worker *worker, uint64_t most)
 		ran += run_handlers(worker, most - ran);
 		worker->more = sennit__driver.flush(worker);
 	} while (ran < most && handlers_left(worker) && !told_to_stop(worker));
-	if (SENNIT__UNLIKELY(sennit__wheel_unstamped(&worker->wheel)))
-		sennit__wheel_stamp(&worker->wheel, sennit__clock_now());
+	stamp(worker);
 	return ran;
 }
 

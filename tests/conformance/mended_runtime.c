@@ -389,6 +389,66 @@ static void accepts_and_connects_in_flight_are_dumped_by_name(void **state)
 	end_runtime(stage.runtime);
 }
 
+/* --- embedded --------------------------------------------------------------------------------- */
+
+/* A chain of handlers, in the last of which another thread starts a read. */
+struct late_start {
+	struct sennit_task task;
+	struct stage *stage;
+	struct sennit_descriptor descriptor;
+	struct flight read;
+	char byte;
+	unsigned left;
+};
+
+static void *start_with_deadline(void *argument)
+{
+	struct late_start *late = argument;
+
+	sennit_op_expires_after(&late->read.op, SENNIT_SECONDS(3600));
+	sennit_async_read(&late->descriptor.stream, &late->byte, 1, &late->read.op, on_result);
+	return NULL;
+}
+
+static void on_link(struct sennit_task *task, int error)
+{
+	struct late_start *late = CONTAINER_OF(task, struct late_start, task);
+
+	RECORD(error == 0);
+	if (--late->left)
+		sennit_post(late->stage->owner, task, on_link);
+	else
+		join(spawn(start_with_deadline, late));
+}
+
+/* Wherever prepare stops: also where it has no turn left and takes in what came as it leaves. */
+static void prepare_tells_of_a_deadline_that_came_with_the_last_handler(void **state)
+{
+	struct stage stage = driven_stage();
+	struct late_start late = { .stage = &stage };
+	int peer = open_local(&stage, &late.descriptor);
+
+	(void)state;
+	for (unsigned links = 900; links <= 1000; links++) {
+		int64_t wait_ns;
+
+		ready(&stage, &late.read);
+		late.left = links;
+		sennit_post(stage.owner, &late.task, on_link);
+		do
+			wait_ns = sennit_runtime_prepare(stage.runtime);
+		while (!wait_ns);
+		assert_int_equal(late.left, 0);
+		assert_in_range(wait_ns, 1, SENNIT_SECONDS(3601));
+		sennit_cancel(&late.descriptor.stream);
+		run_dry(stage.runtime);
+		assert_int_equal(late.read.result.error, -ECANCELED);
+		late.read = (struct flight){ 0 };
+	}
+	raw_close(peer);
+	end_runtime(stage.runtime);
+}
+
 /* --- forked children -------------------------------------------------------------------------- */
 
 enum in_fork { FORK_RETURNS, FORK_RELEASES, FORK_CLOSES, FORK_STARTS, FORK_CASES };
@@ -551,6 +611,7 @@ int main(void)
 		TEST(a_guard_is_given_back_while_join_gives_back_that_of_start),
 		TEST(the_guard_of_start_is_not_the_callers_to_give_back),
 		TEST(accepts_and_connects_in_flight_are_dumped_by_name),
+		TEST(prepare_tells_of_a_deadline_that_came_with_the_last_handler),
 		TEST(what_a_forked_child_does_is_reported_and_leaves_the_parent_alone),
 		TEST(completing_twice_and_advancing_too_far_are_reported),
 	};
