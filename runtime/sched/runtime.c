@@ -360,7 +360,8 @@ int sennit_runtime_join(struct sennit_runtime *runtime)
 
 /* --- driven ----------------------------------------------------------------------------------- */
 
-/* Which worker of which runtime the thread was inside of last. */
+/* Which worker of which runtime the thread was inside of last. Its address stands for the thread:
+ * one worker of each runtime at most is marked with it, the one that it had there. */
 static _Thread_local struct {
 	const struct sennit_runtime *runtime;
 	uint64_t created_ns;
@@ -370,9 +371,13 @@ static _Thread_local struct {
 /* The number of the worker that the calling thread had before; the first where it had none. */
 static unsigned had_before(const struct sennit_runtime *runtime)
 {
-	bool same = last.runtime == runtime && last.created_ns == runtime->created_ns;
-
-	return same ? last.index : 0;
+	if (last.runtime == runtime && last.created_ns == runtime->created_ns)
+		return last.index;
+	for (unsigned i = 0; i < runtime->prepared; i++)
+		/* relaxed: it is equal only where this thread stored it, or one that ended */
+		if (sennit__load_relaxed_ptr(&runtime->worker[i]->driver_thread) == &last)
+			return i;
+	return 0;
 }
 
 /* Enters the worker that the thread had before, or the first that no thread is inside. */
@@ -390,6 +395,8 @@ static struct sennit__worker *enter_some(struct sennit_runtime *runtime)
 	last.runtime = runtime;
 	last.created_ns = runtime->created_ns;
 	last.index = index;
+	/* relaxed: see had_before */
+	sennit__store_relaxed_ptr(&runtime->worker[index]->driver_thread, &last);
 	return runtime->worker[index];
 }
 

@@ -65,6 +65,7 @@ struct sennit__worker {
 	_Alignas(64) struct sennit__inbox inbox;
 	struct sennit__inbox inject;
 	struct sennit__atomic_u32 inside;
+	struct sennit__atomic_ptr driver_thread; /* that was inside last, of a driven runtime */
 
 	/* the owner writes when it announces its sleep, any worker reads */
 	_Alignas(64) struct sennit__atomic_u64 begun_published;

@@ -291,6 +291,38 @@ static void on_pass(struct sennit_task *task, int error)
 	            &more[index], on_shutdown);
 }
 
+/* Also where it was inside another runtime since: its loop may have both. */
+static void a_thread_gets_the_worker_that_it_had_of_each_runtime(void **state)
+{
+	struct sennit_runtime *runtime = driven(WORKERS);
+	struct sennit_runtime *other = driven(WORKERS);
+	struct sennit_executor *mine;
+	struct runner runner;
+	int fd;
+
+	(void)state;
+	sennit_runtime_guard_get(runtime);
+	sennit_runtime_guard_get(other);
+	pthread_barrier_init(&meeting.barrier, NULL, 2);
+	sennit_post(sennit_runtime_worker(runtime, 0), &meeting.task[0], on_meet);
+	start_runners(&runner, 1, runtime);
+	wait_for_inside(1);
+	mine = where(runtime);
+	assert_ptr_equal(mine, sennit_runtime_worker(runtime, 1));
+	fd = sennit_runtime_fd(runtime);
+	assert_ptr_equal(where(other), sennit_runtime_worker(other, 0));
+	pthread_barrier_wait(&meeting.barrier);
+	sennit_runtime_stop(runtime);
+	join_runners(&runner, 1);
+	sennit_runtime_restart(runtime);
+	assert_int_equal(sennit_runtime_fd(runtime), fd);
+	assert_ptr_equal(where(other), sennit_runtime_worker(other, 0));
+	assert_ptr_equal(where(runtime), mine);
+	pthread_barrier_destroy(&meeting.barrier);
+	assert_int_equal(sennit_runtime_destroy(other), 0);
+	assert_int_equal(sennit_runtime_destroy(runtime), 0);
+}
+
 static void destroy_ends_what_each_worker_has(void **state)
 {
 	struct sennit_runtime *runtime = driven(WORKERS);
@@ -416,6 +448,7 @@ int main(void)
 		TEST(the_last_guard_given_back_ends_all_runs),
 		TEST(when_all_workers_are_taken_the_next_is_told_so),
 		TEST(a_thread_gets_the_worker_that_it_had),
+		TEST(a_thread_gets_the_worker_that_it_had_of_each_runtime),
 		TEST(destroy_ends_what_each_worker_has),
 		TEST(what_another_thread_posts_makes_the_descriptor_readable),
 		TEST(prepare_says_when_not_to_wait),
