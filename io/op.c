@@ -94,12 +94,14 @@ int sennit__op_ready(struct sennit_op *op)
 	return heeded(op, types);
 }
 
-/* What was chosen for one flight does not stay for the next. */
+/* What was chosen for one flight does not stay for the next; what the deadline is to ask for waits
+ * for a flight that has one. */
 static void unbind(struct sennit_op *op)
 {
+	if (sennit__op_has_deadline(op))
+		op->expires_with_ = 0;
 	op->options_ &= (unsigned char)~SENNIT__OPTIONS_ONCE;
 	op->cancel_slot_ = NULL;
-	op->expires_with_ = 0;
 }
 
 static bool detach(struct sennit_op *op)
@@ -284,7 +286,6 @@ void sennit__op_refuse(struct sennit_op *op, int error)
 	op->task_.error_ = error;
 	op->task_.function_ = sennit__op_run;
 	op->task_.state_ = SENNIT__OP_FINISHED;
-	unbind(op);
 	sennit__submit(op->target_, &op->task_);
 }
 

@@ -148,8 +148,10 @@ static void choose_earlier(struct sennit__timer_slot *timer, struct sennit_op *o
 	if (op->options_ & SENNIT__OPTION_AFTER)
 		deadline_ns = sennit__clock_add(sennit__clock_now(), deadline_ns);
 	op->options_ &= (unsigned char)~(SENNIT__OPTION_AFTER | SENNIT__OPTION_AT);
-	if (deadline_ns >= timer->expiry.deadline_ns_)
+	if (deadline_ns >= timer->expiry.deadline_ns_) {
+		op->expires_with_ = 0;
 		return;
+	}
 	op->options_ |= SENNIT__OPTION_AT;
 	op->timer_.deadline_ns_ = deadline_ns;
 }

@@ -41,6 +41,13 @@ static void read_some(struct reader *r)
 	sennit_async_read_some(&r->descriptor.stream, r->data, sizeof r->data, &r->op, on_result);
 }
 
+static void read_whole_by(struct reader *r, uint64_t expiry_ns)
+{
+	expect_result(&r->op, &r->result, NULL);
+	sennit_op_expires_at(&r->op, expiry_ns);
+	sennit_async_read(&r->descriptor.stream, r->data, sizeof r->data, &r->op, on_result);
+}
+
 static void assert_read(struct reader *r, int error, size_t bytes)
 {
 	run_until(r->stage.runtime, &r->result.done);
@@ -76,6 +83,7 @@ static void a_deadline_is_for_one_flight(void **state)
 	read_some(&r);
 	run_until(r.stage.runtime, &r.result.done);
 	read_some(&r);
+	sennit_runtime_restart(r.stage.runtime);
 	sennit_runtime_run_until(r.stage.runtime, deadline_ns + SENNIT_MS(3));
 	assert_int_equal(r.result.calls, 0);
 	raw_write(r.peer, "second", 6);
@@ -96,6 +104,7 @@ static void a_deadline_of_a_start_that_was_refused_is_gone(void **state)
 	sennit_async_read_some(&closed.stream, r.data, 1, &r.op, on_result);
 	assert_read(&r, -EBADF, 0);
 	read_some(&r);
+	sennit_runtime_restart(r.stage.runtime);
 	sennit_runtime_poll(r.stage.runtime);
 	raw_write(r.peer, "!", 1);
 	assert_read(&r, 0, 1);
@@ -120,6 +129,40 @@ static void the_last_choice_counts_and_never_is_none(void **state)
 	read_some(&r);
 	assert_int_equal(r.result.calls, 0);
 	assert_read(&r, -ETIMEDOUT, 0);
+	close_reader(&r);
+}
+
+/* What its deadline is to ask for counts for a flight that has one, and for that alone. A whole
+ * read cannot do what TOTAL asks for, so it outlives such a deadline. */
+static void what_a_deadline_asks_for_waits_for_a_flight_that_has_one(void **state)
+{
+	struct sennit_cancel_signal signal = { 0 };
+	struct sennit_timer timer;
+	struct reader r;
+
+	(void)state;
+	open_reader(&r);
+	raw_write(r.peer, "!", 1);
+	sennit_op_expires_with(&r.op, SENNIT_CANCEL_TOTAL);
+	sennit_op_bind_slot(&r.op, sennit_cancel_signal_slot(&signal));
+	read_some(&r);
+	assert_read(&r, 0, 1);
+	read_whole_by(&r, 1);
+	sennit_runtime_restart(r.stage.runtime);
+	sennit_runtime_poll(r.stage.runtime);
+	assert_int_equal(r.result.calls, 0);
+	sennit_cancel(&r.descriptor.stream);
+	assert_read(&r, -ECANCELED, 0);
+	/* A wait whose expiry is not later than its deadline has had one too. */
+	assert_int_equal(sennit_timer_init(&timer, r.stage.owner), 0);
+	sennit_op_expires_with(&r.op, SENNIT_CANCEL_TOTAL);
+	sennit_op_expires_after(&r.op, SENNIT_SECONDS(3600));
+	expect_result(&r.op, &r.result, NULL);
+	sennit_timer_async_wait(&timer, &r.op, on_result);
+	assert_read(&r, 0, 0);
+	read_whole_by(&r, 1);
+	assert_read(&r, -ETIMEDOUT, 0);
+	sennit_timer_close(&timer);
 	close_reader(&r);
 }
 
@@ -429,6 +472,7 @@ int main(void)
 		TEST(a_deadline_is_for_one_flight),
 		TEST(a_deadline_of_a_start_that_was_refused_is_gone),
 		TEST(the_last_choice_counts_and_never_is_none),
+		TEST(what_a_deadline_asks_for_waits_for_a_flight_that_has_one),
 		TEST(a_transfer_that_can_be_made_wins_over_a_deadline_that_has_passed),
 		TEST(C125_a_request_before_the_deadline_names_the_error),
 		TEST(many_deadlines_come_in_their_order),
