@@ -298,6 +298,35 @@ static int plan_workers(struct sennit_runtime *runtime)
 	return error;
 }
 
+/* Visitors look at who else there is: they are kept out of the workers that they know of, the given
+ * ones, while others come or go. */
+static void keep_visitors_out(struct sennit_runtime *runtime)
+{
+	for (unsigned i = 0; i < workers_given(runtime); i++)
+		if (!sennit__worker_claim(runtime->worker[i], SENNIT__VISITED))
+			sennit__misuse("sennit_runtime_start",
+				       "another thread is inside the runtime");
+}
+
+static void let_visitors_in(struct sennit_runtime *runtime)
+{
+	for (unsigned i = 0; i < workers_given(runtime); i++)
+		sennit__worker_vacate(runtime->worker[i]);
+}
+
+/* As many workers as there will be threads, who know whom to steal from. */
+static int prepare_to_start(struct sennit_runtime *runtime, unsigned wanted)
+{
+	int error;
+
+	for (unsigned i = 0; i < runtime->prepared; i++)
+		settle_memory(runtime, i, runtime->worker[i]);
+	error = prepare_workers(runtime, wanted);
+	for (unsigned i = 0; !error && i < wanted; i++)
+		runtime->worker[i]->victims = sennit__victims_of(&runtime->plan.victims, i);
+	return error;
+}
+
 static int start_workers(struct sennit_runtime *runtime)
 {
 	int error = plan_workers(runtime);
@@ -305,17 +334,16 @@ static int start_workers(struct sennit_runtime *runtime)
 
 	if (error)
 		return error;
-	for (unsigned i = 0; i < runtime->prepared; i++)
-		settle_memory(runtime, i, runtime->worker[i]);
-	error = prepare_workers(runtime, wanted);
-	if (!error) {
-		for (unsigned i = 0; i < wanted; i++)
-			runtime->worker[i]->victims =
-				sennit__victims_of(&runtime->plan.victims, i);
+	keep_visitors_out(runtime);
+	error = prepare_to_start(runtime, wanted);
+	let_visitors_in(runtime);
+	if (!error)
 		error = sennit__threads_start(runtime, wanted);
-	}
-	if (error)
+	if (error) {
+		keep_visitors_out(runtime);
 		drop_workers(runtime, workers_given(runtime));
+		let_visitors_in(runtime);
+	}
 	return error;
 }
 

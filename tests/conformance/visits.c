@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -136,6 +137,54 @@ static void a_visit_that_leaves_nothing_to_do_tells_nobody(void **state)
 	assert_int_equal(sennit_runtime_destroy(runtime), 0);
 }
 
+/* --- while the runtime is started ------------------------------------------------------------- */
+
+struct visitor {
+	struct sennit_timer timer;
+	struct latch began;
+	atomic_bool stop;
+};
+
+static void *visit_again_and_again(void *argument)
+{
+	struct visitor *visitor = argument;
+
+	sennit_timer_cancel(&visitor->timer);
+	latch_down(&visitor->began);
+	while (!atomic_load(&visitor->stop))
+		sennit_timer_cancel(&visitor->timer);
+	return NULL;
+}
+
+/* It is ThreadSanitizer that tells whether start and the visitor meet. */
+static void a_timer_is_cancelled_elsewhere_while_its_runtime_is_started(void **state)
+{
+	struct sennit_runtime_options options = { .size = sizeof options,
+		                                  .pin = SENNIT_PIN_LIST,
+		                                  .cpus = (const unsigned[]){ 0, 0, 0 },
+		                                  .cpus_count = 3 };
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		struct visitor visitor = { .began = LATCH(1) };
+		struct sennit_runtime *runtime;
+		pthread_t thread;
+
+		assert_int_equal(sennit_runtime_create(&options, &runtime), 0);
+		assert_int_equal(
+		    sennit_timer_init(&visitor.timer, sennit_runtime_executor(runtime)), 0);
+		thread = spawn(visit_again_and_again, &visitor);
+		latch_wait(&visitor.began);
+		assert_int_equal(sennit_runtime_start(runtime), 0);
+		assert_int_equal(sennit_runtime_workers(runtime), 3);
+		atomic_store(&visitor.stop, true);
+		join(thread);
+		sennit_timer_close(&visitor.timer);
+		assert_int_equal(sennit_runtime_join(runtime), 0);
+		assert_int_equal(sennit_runtime_destroy(runtime), 0);
+	}
+}
+
 /* --- the end of work -------------------------------------------------------------------------- */
 
 /* A thread that prints a runtime, and is kept where it has printed the last worker's line. */
@@ -226,6 +275,7 @@ int main(void)
 		TEST(a_wait_that_another_thread_ends_makes_the_descriptor_readable),
 		TEST(a_read_that_a_release_elsewhere_ends_makes_the_descriptor_readable),
 		TEST(a_visit_that_leaves_nothing_to_do_tells_nobody),
+		TEST(a_timer_is_cancelled_elsewhere_while_its_runtime_is_started),
 		TEST(a_run_whose_last_look_met_a_visitor_returns_all_the_same),
 	};
 
