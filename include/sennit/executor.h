@@ -61,8 +61,9 @@ void sennit_post(struct sennit_executor *executor, struct sennit_task *task,
  * Runs `function` on `executor`, later, as the continuation of the function that calls. On a worker
  * that `executor` stands for (its own, or the runtime's) it is what this worker runs next, as soon
  * as the function that is running returns: before all else that waits, and no other worker is woken
- * or may take it. A function names one continuation, and a row of them, each named by the one
- * before, is at most 16 long: any further defer counts as a post that wakes nobody.
+ * or may take it. (In a strand it is run when the strand's turn ends, where it is dispatched when
+ * the outermost function returns.) A function names one continuation, and a row of them, each named
+ * by the one before, is at most 16 long: any further defer counts as a post that wakes nobody.
  *
  * So functions deferred to one worker's executor run before those posted to it earlier. Off the
  * workers of `executor`, and to a strand, it is as post.

@@ -265,7 +265,8 @@ struct sennit_executor *sennit_runtime_executor(struct sennit_runtime *runtime);
 struct sennit_executor *sennit_runtime_worker(struct sennit_runtime *runtime, unsigned worker);
 
 /**
- * The executor of each worker in turn: where the next session may go.
+ * The executor of each worker in turn: where the next session may go. Of a driven runtime only of
+ * those that a thread is inside; of the first one where that is none.
  * @thread any. Since 0.1.0.
  */
 struct sennit_executor *sennit_runtime_next_worker(struct sennit_runtime *runtime);
