@@ -125,6 +125,8 @@ static bool is_ready(struct sennit__tls_connection *connection, int what, int *e
 		return *error != SENNIT__TLS_MORE;
 	if (connection->engine.failure || connection->output_error)
 		return true;
+	if (what & SENNIT_WAIT_ERROR && connection->engine.input_error)
+		return true;
 	return (what & SENNIT_WAIT_WRITE && !connection->sending) ||
 	       (what & SENNIT_WAIT_READ &&
 		sennit__tls_engine_peek(&connection->engine) != SENNIT__TLS_MORE);
@@ -655,10 +657,20 @@ static void write_op(void *self, struct sennit_op *op)
 	}
 }
 
+static bool is_waited_for(const struct sennit__tls_connection *connection, int what)
+{
+	const struct sennit_op *op = connection->wait;
+
+	while (op && !(sennit_op_awaits(op) & what))
+		op = next_wait(connection, op);
+	return op;
+}
+
 /* What was written before it goes out first, and nothing else. */
 static void begin_shutdown(struct sennit__tls_connection *connection)
 {
-	connection->is_read = connection->read || connection->wait;
+	connection->is_read = connection->read ||
+			      is_waited_for(connection, SENNIT_WAIT_READ);
 	connection->patience = 2; /* one pump may be under way already */
 	connection->late = false;
 	while (connection->write && take_write(connection))
