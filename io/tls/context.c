@@ -193,10 +193,9 @@ static bool read_name(const unsigned char *data, size_t size, char name[NAME_MAX
 	return true;
 }
 
-/* Before anything was decided, the resumption of a session above all: which context it is. */
-static int choose_context(SSL *ssl, int *alert, void *argument)
+/* Of the context for the name in a ClientHello. */
+static SSL_CTX *context_for(SSL *ssl, const struct sennit_tls_context *context)
 {
-	const struct sennit_tls_context *context = argument;
 	const struct sennit__tls_name *found = NULL;
 	const unsigned char *data;
 	char name[NAME_MAX_SIZE + 1];
@@ -205,14 +204,33 @@ static int choose_context(SSL *ssl, int *alert, void *argument)
 	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size) &&
 	    read_name(data, size, name))
 		found = look_up_host(context, name);
-	if (!found)
+	return found ? found->ssl : context->ssl;
+}
+
+static int refuse_hello(int *alert, int description)
+{
+	*alert = description;
+	return SSL_CLIENT_HELLO_ERROR;
+}
+
+/* Before anything was decided, the resumption of a session above all: which context it is. After a
+ * HelloRetryRequest that is called again, for what is the session's context by then: it stays as it
+ * was, or who asked for one name would be called by another (RFC 8446, 4.1.2). */
+static int choose_context(SSL *ssl, int *alert, void *argument)
+{
+	struct sennit_tls_context *first = SSL_get_app_data(ssl);
+	struct sennit_tls_context *context = first ? first : argument;
+	SSL_CTX *chosen;
+
+	if (!context->names_count)
 		return SSL_CLIENT_HELLO_SUCCESS;
-	if (!SSL_set_SSL_CTX(ssl, found->ssl)) {
-		*alert = SSL_AD_INTERNAL_ERROR;
-		return SSL_CLIENT_HELLO_ERROR;
-	}
+	chosen = context_for(ssl, context);
+	if (first && SSL_get_SSL_CTX(ssl) != chosen)
+		return refuse_hello(alert, SSL_AD_ILLEGAL_PARAMETER);
+	if (!first && (!SSL_set_app_data(ssl, context) || !SSL_set_SSL_CTX(ssl, chosen)))
+		return refuse_hello(alert, SSL_AD_INTERNAL_ERROR);
 	/* of these the session has copies, which were the first context's */
-	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(found->ssl), NULL);
+	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(chosen), NULL);
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -255,7 +273,6 @@ int sennit_tls_context_name(struct sennit_tls_context *context, const char *name
 	SSL_CTX_up_ref(other->ssl);
 	names[context->names_count++] = (struct sennit__tls_name){copy, other->ssl};
 	qsort(names, context->names_count, sizeof *names, compare_names);
-	SSL_CTX_set_client_hello_cb(context->ssl, choose_context, context);
 	return 0;
 }
 
@@ -357,6 +374,7 @@ static bool set_defaults(struct sennit_tls_context *context)
 		SSL_CTX_set_default_verify_paths(ssl); /* where there are none: nobody is trusted */
 	} else {
 		SSL_CTX_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+		SSL_CTX_set_client_hello_cb(ssl, choose_context, context);
 	}
 	return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) && set_identity(context);
 }
