@@ -143,11 +143,11 @@ int sennit_tls_context_alpn(struct sennit_tls_context *context, const char *cons
 
 /**
  * Has a server use another context for clients that ask for `name` (SNI): its certificate, whom it
- * trusts, what it asks of peers, its application protocols. Clients that ask for no name, or for
- * one that was not added, get `context` itself.
+ * trusts, what it asks of peers, its application protocols, its key log. Clients that ask for no
+ * name, or for one that was not added, get `context` itself.
  * @param name of a host, without regard to case; "*.example.org" is any name one level below.
- * @param other a server's; it is kept as long as `context` is: two that have each other are never
- *        freed.
+ * @param other a server's, which neither uses `context` for a name itself nor uses one that does;
+ *        it is kept as long as `context` is.
  * @return 0, -EINVAL, -ENOMEM, -EEXIST (the name was added before).
  * @thread one, before the first stream. Allocates. Since 0.1.0.
  */
@@ -168,7 +168,8 @@ int sennit_tls_context_tickets(struct sennit_tls_context *context, bool give);
 typedef void sennit_tls_keylog(void *user, const char *line);
 
 /**
- * Has `keylog` called with every secret of the context's streams, on their owners.
+ * Has `keylog` called with every secret of the context's streams, on their owners; of a client that
+ * asks for a name, with the key log of that name's context (sennit_tls_context_name).
  * @param keylog NULL: nothing is.
  * @thread one, before the first stream. Since 0.1.0.
  */

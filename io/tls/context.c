@@ -240,6 +240,17 @@ static bool is_host(const char *name)
 	return *name && *name != '.' && strlen(name) <= NAME_MAX_SIZE && !strchr(name, '*');
 }
 
+/* Whether it would keep itself. */
+static bool is_named_by(const struct sennit_tls_context *context,
+			const struct sennit_tls_context *other)
+{
+	bool found = other == context;
+
+	for (size_t i = 0; i < other->names_count && !found; i++)
+		found = is_named_by(context, sennit__tls_context_of(other->names[i].ssl));
+	return found;
+}
+
 int sennit_tls_context_name(struct sennit_tls_context *context, const char *name,
 			    struct sennit_tls_context *other)
 {
@@ -250,8 +261,8 @@ int sennit_tls_context_name(struct sennit_tls_context *context, const char *name
 	sennit__tls_context_begin(context);
 	if (context->role != SENNIT_TLS_SERVER || !other || other->role != SENNIT_TLS_SERVER)
 		return refuse(context, "a server name", "both contexts must be a server's");
-	if (other == context)
-		return refuse(context, "a server name", "that context is used without it, too");
+	if (is_named_by(context, other))
+		return refuse(context, "a server name", "that context uses this one");
 	if (!is_host(name ? name + 2 * all : ""))
 		return refuse(context, "a server name", "it is not the name of a host");
 	copy = strdup(name + all);

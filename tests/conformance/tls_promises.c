@@ -133,6 +133,49 @@ SCENARIO(a_stream_outlives_its_contexts)
 	close_pair(stage, &pair);
 }
 
+static void count_secret(void *user, const char *line)
+{
+	unsigned *lines = user;
+
+	(void)line;
+	++*lines;
+}
+
+SCENARIO(a_key_log_is_of_the_context_that_a_client_asks_for)
+{
+	struct sennit_tls_context *server = server_context(test_certificate());
+	struct sennit_tls_context *other = server_context(test_certificate());
+	struct tls_pair pair = {0};
+	unsigned lines[2] = {0};
+
+	sennit_tls_context_keylog(server, count_secret, &lines[0]);
+	sennit_tls_context_keylog(other, count_secret, &lines[1]);
+	assert_int_equal(sennit_tls_context_name(server, "localhost", other), 0);
+	open_pair(&pair, stage->owner, NULL, server);
+	shake_hands(&pair, 0, 0);
+	close_pair(stage, &pair);
+	sennit_tls_context_destroy(other);
+	assert_int_equal(lines[0], 0);
+	assert_true(lines[1] >= 4);
+}
+
+/* Two that keep each other would never go: AddressSanitizer sees what is left. */
+static void contexts_may_not_name_each_other(void **state)
+{
+	struct sennit_tls_context *contexts[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		contexts[i] = server_context(test_certificate());
+	assert_int_equal(sennit_tls_context_name(contexts[0], "one", contexts[1]), 0);
+	assert_int_equal(sennit_tls_context_name(contexts[1], "two", contexts[2]), 0);
+	assert_int_equal(sennit_tls_context_name(contexts[0], "two", contexts[2]), 0);
+	assert_int_equal(sennit_tls_context_name(contexts[1], "zero", contexts[0]), -EINVAL);
+	assert_int_equal(sennit_tls_context_name(contexts[2], "zero", contexts[0]), -EINVAL);
+	for (int i = 0; i < 3; i++)
+		sennit_tls_context_destroy(contexts[i]);
+}
+
 /* A server asks who has sent no key that it likes for another ClientHello (HelloRetryRequest), in
  * which nothing else may have changed (RFC 8446, 4.1.2): whoever asks for one name there and is
  * called by another would be let in where a certificate is asked for. */
@@ -181,15 +224,17 @@ static void a_name_is_asked_for_twice(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[5 + COUNT_OF(retries)] = {
+	static struct CMUnitTest tests[7 + COUNT_OF(retries)] = {
 		TEST(a_wait_for_an_error_ends_where_the_connection_does),
 		TEST(a_wait_for_an_error_keeps_no_data_from_a_shutdown),
 		TEST(the_peer_is_told_why_though_the_handler_closes_the_stream),
 		TEST(a_shutdown_that_is_closed_at_once_has_told_the_peer),
 		TEST(a_stream_outlives_its_contexts),
+		TEST(a_key_log_is_of_the_context_that_a_client_asks_for),
+		TEST(contexts_may_not_name_each_other),
 	};
 
 	tests_of_rows(retries, COUNT_OF(retries), sizeof *retries, a_name_is_asked_for_twice,
-		      &tests[5]);
+		      &tests[7]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
