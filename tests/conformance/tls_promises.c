@@ -106,6 +106,171 @@ static void a_shutdown_that_is_closed_at_once_has_told_the_peer(void **state)
 	end_duel(&duel);
 }
 
+/* --- before, during and after a handshake ----------------------------------------------------- */
+
+/* "A second one while the first is in flight ends with -EALREADY, one afterwards with 0." */
+SCENARIO(hands_are_shaken_once)
+{
+	struct tls_pair pair = {0};
+	struct flight flights[2] = {0};
+
+	open_pair(&pair, stage->owner, NULL, NULL);
+	start_handshake(&pair.client, &pair.handshakes[0]);
+	start_handshake(&pair.client, &flights[0]);
+	EXPECT(&flights[0], -EALREADY, 0);
+	start_handshake(&pair.server, &pair.handshakes[1]);
+	EXPECT(&pair.handshakes[0], 0, 0);
+	EXPECT(&pair.handshakes[1], 0, 0);
+	start_handshake(&pair.client, &flights[1]);
+	EXPECT(&flights[1], 0, 0);
+	close_pair(stage, &pair);
+}
+
+/* "So do the transfers that wait for it: with why it failed, or, where it was cancelled, with
+ * -ENOTCONN." */
+static void start_with_transfers(struct stage *stage, struct tls_pair *pair,
+				 struct flight *flights)
+{
+	static char data[4];
+
+	start_handshake(&pair->client, &pair->handshakes[0]);
+	START(stage,
+	      {READ, .stream = &pair->client.stream, .data = data, .size = 4,
+	       .flight = &flights[0]},
+	      {WRITE, .stream = &pair->client.stream, .data = "data", .size = 4,
+	       .flight = &flights[1]},
+	      {WAIT, .stream = &pair->client.stream, .what = SENNIT_WAIT_READ,
+	       .flight = &flights[2]});
+}
+
+SCENARIO(what_waits_for_a_handshake_that_fails_is_told_why)
+{
+	struct tls_pair pair = {0};
+	struct flight flights[3] = {0};
+	struct pem stranger = {0};
+	static const struct wish wish = {.authority = true};
+
+	make_certificate(&stranger, &wish, NULL);
+	open_pair(&pair, stage->owner, client_context(&stranger), NULL);
+	start_with_transfers(stage, &pair, flights);
+	start_handshake(&pair.server, &pair.handshakes[1]);
+	EXPECT(&pair.handshakes[0], SENNIT_TLS_UNTRUSTED, 0);
+	for (int i = 0; i < 3; i++)
+		EXPECT(&flights[i], SENNIT_TLS_UNTRUSTED, 0);
+	EXPECT(&pair.handshakes[1], SENNIT_TLS_FAILED, 0);
+	close_pair(stage, &pair);
+	free_certificate(&stranger);
+}
+
+SCENARIO(what_waits_for_a_handshake_that_is_cancelled_is_not_connected)
+{
+	struct tls_pair pair = {0};
+	struct flight flights[3] = {0};
+	struct sennit_cancel_signal signal = {0};
+
+	open_pair(&pair, stage->owner, NULL, NULL);
+	sennit_op_bind_slot(&pair.handshakes[0].op, sennit_cancel_signal_slot(&signal));
+	start_with_transfers(stage, &pair, flights);
+	for (int i = 0; i < 3; i++)
+		PENDING(stage, &flights[i]);
+	sennit_cancel_signal_emit(&signal, SENNIT_CANCEL_PARTIAL);
+	EXPECT(&pair.handshakes[0], -ECANCELED, 0);
+	for (int i = 0; i < 3; i++)
+		EXPECT(&flights[i], -ENOTCONN, 0);
+	pair.handshakes[0] = (struct flight){0};
+	shake_hands(&pair, 0, 0);
+	close_pair(stage, &pair);
+}
+
+/* What can be asked for is nothing before there is something, and once it is closed. */
+static void ask(const struct sennit_tls_stream *stream, const char *reason, int no_certificate)
+{
+	char text[64] = "x";
+	size_t size = 1;
+
+	assert_int_equal(sennit_tls_stream_version(stream), 0);
+	assert_null(sennit_tls_stream_cipher(stream));
+	assert_null(sennit_tls_stream_alpn(stream, &size));
+	assert_int_equal(size, 0);
+	assert_null(sennit_tls_stream_name(stream));
+	assert_int_equal(sennit_tls_stream_peer_certificate(stream, NULL, 0), no_certificate);
+	assert_false(sennit_tls_stream_resumed(stream));
+	sennit_tls_stream_reason(stream, text, sizeof text);
+	assert_string_equal(text, reason);
+	sennit_tls_stream_reason(stream, text, 4);
+	assert_int_equal(strlen(text), strlen(reason) < 3 ? strlen(reason) : 3);
+}
+
+SCENARIO(nothing_is_known_before_the_handshake_nor_after_the_end)
+{
+	struct tls_pair pair = {0};
+
+	open_pair(&pair, stage->owner, NULL, NULL);
+	ask(&pair.client, "nothing has failed", 0);
+	ask(&pair.server, "nothing has failed", 0);
+	assert_non_null(sennit_tls_stream_native(&pair.client));
+	shake_hands(&pair, 0, 0);
+	assert_int_equal(sennit_tls_stream_peer_certificate(&pair.server, NULL, 0), 0);
+	close_pair(stage, &pair);
+	ask(&pair.client, "", -EBADF);
+	assert_null(sennit_tls_stream_native(&pair.client));
+}
+
+/* "Its handle may go away: a copy is used." */
+SCENARIO(the_handle_below_may_go_away)
+{
+	struct tls_pair pair = {0};
+
+	open_pair(&pair, stage->owner, NULL, NULL);
+	memset(pair.sockets, 0x5a, sizeof pair.sockets);
+	shake_hands(&pair, 0, 0);
+	take_tickets(stage, &pair);
+	close_pair(stage, &pair);
+}
+
+/* --- deadlines -------------------------------------------------------------------------------- */
+
+/* A handshake ends after 10 s and a shutdown after 5 s, unless they have a deadline of their own;
+ * SENNIT_NEVER is none. What was chosen is looked at while nobody runs the runtime. */
+static void handshake_and_shutdown_bring_deadlines(void **state)
+{
+	const uint64_t own[] = {SENNIT_NEVER, SENNIT_MS(7)};
+	const uint64_t expected[2][2] = {{SENNIT_SECONDS(10), SENNIT_MS(7)},
+					 {SENNIT_SECONDS(5), SENNIT_MS(7)}};
+	struct stage stage = driven_stage();
+	struct tls_pair pair = {0};
+	struct flight flights[3][2] = {0};
+
+	(void)state;
+	open_pair(&pair, stage.owner, NULL, NULL);
+	for (int i = 0; i < 2; i++) {
+		for (int j = 0; j < 2; j++)
+			sennit_op_expires_after(&flights[j][i].op, own[i]);
+		start_handshake(&pair.client, &flights[0][i]);
+		start_shutdown(&pair.client, &flights[1][i]);
+		for (int j = 0; j < 2; j++)
+			assert_int_equal(flights[j][i].op.timer_.deadline_ns_, expected[j][i]);
+	}
+	start_handshake(&pair.server, &flights[2][0]);
+	assert_int_equal(flights[2][0].op.timer_.deadline_ns_, SENNIT_SECONDS(10));
+	sennit_close(&pair.client.stream);
+	sennit_close(&pair.server.stream);
+	run_dry(stage.runtime);
+	end_runtime(stage.runtime);
+}
+
+SCENARIO(a_shutdown_with_a_silent_peer_has_a_deadline)
+{
+	struct tls_pair pair = {0};
+	struct flight flight = {0};
+
+	connect_pair(stage, &pair);
+	sennit_op_expires_after(&flight.op, SENNIT_MS(1));
+	start_shutdown(&pair.client, &flight);
+	EXPECT(&flight, -ETIMEDOUT, 0);
+	close_pair(stage, &pair);
+}
+
 /* --- contexts --------------------------------------------------------------------------------- */
 
 /* "Streams that were opened with it keep what they need." */
@@ -224,7 +389,7 @@ static void a_name_is_asked_for_twice(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[7 + COUNT_OF(retries)] = {
+	static struct CMUnitTest tests[14 + COUNT_OF(retries)] = {
 		TEST(a_wait_for_an_error_ends_where_the_connection_does),
 		TEST(a_wait_for_an_error_keeps_no_data_from_a_shutdown),
 		TEST(the_peer_is_told_why_though_the_handler_closes_the_stream),
@@ -232,9 +397,16 @@ int main(void)
 		TEST(a_stream_outlives_its_contexts),
 		TEST(a_key_log_is_of_the_context_that_a_client_asks_for),
 		TEST(contexts_may_not_name_each_other),
+		TEST(hands_are_shaken_once),
+		TEST(what_waits_for_a_handshake_that_fails_is_told_why),
+		TEST(what_waits_for_a_handshake_that_is_cancelled_is_not_connected),
+		TEST(nothing_is_known_before_the_handshake_nor_after_the_end),
+		TEST(the_handle_below_may_go_away),
+		TEST(handshake_and_shutdown_bring_deadlines),
+		TEST(a_shutdown_with_a_silent_peer_has_a_deadline),
 	};
 
 	tests_of_rows(retries, COUNT_OF(retries), sizeof *retries, a_name_is_asked_for_twice,
-		      &tests[7]);
+		      &tests[14]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
