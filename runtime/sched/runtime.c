@@ -353,7 +353,8 @@ int sennit_runtime_start(struct sennit_runtime *runtime)
 	int error;
 
 	sennit__fork_check(runtime, "sennit_runtime_start");
-	if (!sennit__cas_acquire_u32(&runtime->mode, &found, SENNIT__MODE_STARTED)) /* P3 */
+	/* P3, kept: what a start that failed has planned, of which the models have nothing */
+	if (!sennit__cas_acquire_u32(&runtime->mode, &found, SENNIT__MODE_STARTED))
 		return -EBUSY;
 	/* relaxed: that is of the run forms, and there will be none */
 	sennit__store_relaxed_u32(&runtime->stopped, 0);
@@ -364,7 +365,8 @@ int sennit_runtime_start(struct sennit_runtime *runtime)
 		/* relaxed: what gives the guard back publishes it */
 		sennit__store_relaxed_u32(&runtime->start_guard, 0);
 		sennit__work_put(runtime);
-		sennit__store_release_u32(&runtime->mode, SENNIT__MODE_NEW); /* P3 */
+		/* P3, kept: as above; what workers hold comes with their inside */
+		sennit__store_release_u32(&runtime->mode, SENNIT__MODE_NEW);
 	}
 	return error;
 }

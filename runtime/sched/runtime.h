@@ -14,7 +14,7 @@
  *                 itself.
  *             P2  worker_count (release, after the worker is ready) with its loads (acquire).
  *             P3  mode: back to NEW (release) with start's cas (acquire): what a start that failed
- *                 has undone.
+ *                 has planned.
  *             P4  exiting: STAY or EXIT (release) with the load (acquire) of a thread that waits
  *                 for it: how many workers there are.
  *             P5  start_guard: 1 (release, after the guard was taken) with guard_put's load
