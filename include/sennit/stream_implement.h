@@ -82,14 +82,13 @@ void sennit_stream_request(struct sennit_stream *stream, int what, struct sennit
 
 /**
  * Writes what a stream takes now, without an operation: for a stream above it, which then need not
- * keep that. It takes nothing while a write is in flight on it, whose turn it is; before its first
- * operation; when it had its share of this turn; and where it is of a stream type itself. An
- * operation writes what is left.
+ * keep that. It takes nothing while a write is in flight on it or on its way to the owner, whose
+ * turn it is; before its first operation; when it had its share of this turn; and where it is of a
+ * stream type itself. An operation writes what is left.
  * @param vector `count` parts, 1 to IOV_MAX, none of them empty.
  * @return how many bytes were taken, maybe 0; or the error that a write would end with, -EBADF
- * where the stream is not open.
- * @thread owner. Neither blocks nor allocates. Since 0.1.0.
- * @source uv_try_write of libuv.
+ *         where the stream is not open.
+ * @thread owner. Neither blocks nor allocates. Since 0.1.0. (libuv: `uv_try_write`.)
  */
 ssize_t sennit_stream_try_write(struct sennit_stream *stream, const struct iovec *vector,
 				int count);
@@ -113,8 +112,8 @@ bool sennit_op_advance(struct sennit_op *op, size_t bytes);
 
 /**
  * Completes an operation that was handed over, with the bytes counted so far; a write_some of which
- * some are counted has succeeded, whatever `error` says. Where the stream was
- * closed and this is its last operation, `type->close` may be called before this returns.
+ * some are counted has succeeded, whatever `error` says. Where the stream was closed and this is
+ * its last operation, `type->close` may be called before this returns.
  * @thread owner. Since 0.1.0.
  */
 void sennit_op_complete(struct sennit_op *op, int error);
