@@ -16,9 +16,6 @@
 
 #include <sennit/stream_implement.h>
 
-/* As many chunks leave in one call. */
-#define SENNIT__TLS_PARTS 8
-
 /* How input is asked for. It is tried first; who finds nothing gives the buffer back and waits
  * without one; what was waited for is there to be taken. */
 enum sennit__tls_input { SENNIT__TLS_TRY, SENNIT__TLS_WAIT, SENNIT__TLS_TAKE };

@@ -105,18 +105,15 @@ static int bio_read(BIO *bio, char *data, int size)
 	return (int)left;
 }
 
-/* As many parts are passed on at once. */
-#define PARTS_MAX 8
-
 /* Passes on bytes behind the output that there is; how many of them left. */
 static size_t pass_on(struct sennit__tls_engine *engine, const char *data, size_t size)
 {
-	struct iovec vector[PARTS_MAX];
-	int count = sennit__tls_engine_output(engine, vector, PARTS_MAX);
+	struct iovec vector[SENNIT__TLS_PARTS];
+	int count = sennit__tls_engine_output(engine, vector, SENNIT__TLS_PARTS);
 	size_t before = engine->output_size;
 	size_t taken;
 
-	if (count == PARTS_MAX) /* and there may be more */
+	if (count == SENNIT__TLS_PARTS) /* and there may be more */
 		return 0;
 	vector[count].iov_base = (char *)(uintptr_t)data; /* it is only read */
 	vector[count++].iov_len = size;

@@ -30,6 +30,9 @@
 /* The plaintext of one record. */
 #define SENNIT__TLS_RECORD 16384
 
+/* As many parts leave in one call. */
+#define SENNIT__TLS_PARTS 8
+
 struct sennit__tls_chunk;
 
 /* Takes bytes that are to leave at once, without waiting; how many, maybe none. */

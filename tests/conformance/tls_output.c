@@ -568,34 +568,14 @@ SCENARIO(what_reads_add_behind_a_write_is_not_taken_for_a_part_of_it)
 
 /* --- in the middle of a message --------------------------------------------------------------- */
 
-static int add_much_to_ticket(SSL *ssl, void *argument)
-{
-	static char filling[4000];
-
-	(void)argument;
-	return SSL_SESSION_set1_ticket_appdata(SSL_get0_session(ssl), filling, sizeof filling);
-}
-
-static SSL_TICKET_RETURN take_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
-				     size_t size, SSL_TICKET_STATUS status, void *argument)
-{
-	(void)ssl;
-	(void)session;
-	(void)name;
-	(void)size;
-	(void)status;
-	(void)argument;
-	return SSL_TICKET_RETURN_USE;
-}
-
 /* The client has read a part of a ticket, and must read the rest before it may write. */
 static void open_with_half_a_ticket(struct play *play, char *byte, struct flight *read)
 {
+	static size_t filling = 4000;
 	struct sennit_tls_context *server = server_context(test_certificate());
 	struct duplex *duplex = &play->duplex;
 
-	assert_true(SSL_CTX_set_session_ticket_cb(sennit_tls_context_native(server),
-						  add_much_to_ticket, take_ticket, NULL));
+	give_large_tickets(server, &filling);
 	duplex_open(duplex, play->stage->owner);
 	open_pair_over(&play->pair, &duplex->ends[0].stream, &duplex->ends[1].stream, NULL,
 		       server);

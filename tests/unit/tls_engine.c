@@ -586,34 +586,14 @@ static void messages_without_data_are_bounded(void **state)
 
 /* --- in the middle of a message --------------------------------------------------------------- */
 
-static int add_much_to_ticket(SSL *ssl, void *argument)
-{
-	static char filling[2000];
-
-	(void)argument;
-	return SSL_SESSION_set1_ticket_appdata(SSL_get0_session(ssl), filling, sizeof filling);
-}
-
-static SSL_TICKET_RETURN take_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
-				     size_t size, SSL_TICKET_STATUS status, void *argument)
-{
-	(void)ssl;
-	(void)session;
-	(void)name;
-	(void)size;
-	(void)status;
-	(void)argument;
-	return SSL_TICKET_RETURN_USE;
-}
-
 /* The client's handshake is done, and it has read the first of the records that a ticket fills. */
 static void open_with_half_a_ticket(struct engine_pair *pair)
 {
+	static size_t filling = 2000;
 	struct side *to;
 
 	use_version(SENNIT_TLS_1_3);
-	assert_true(SSL_CTX_set_session_ticket_cb(sennit_tls_context_native(server),
-						  add_much_to_ticket, take_ticket, NULL));
+	give_large_tickets(server, &filling);
 	assert_true(engine_pair_open(pair, client, server));
 	assert_true(SSL_set_max_send_fragment(pair->sides[1].engine.ssl, 512));
 	to = &pair->sides[0];

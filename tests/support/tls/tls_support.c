@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +256,33 @@ void open_pair_over(struct tls_pair *pair, struct sennit_stream *client_lower,
 						       server ? server : usual_server(),
 						       server_lower),
 			 0);
+}
+
+static int fill_ticket(SSL *ssl, void *size)
+{
+	static char filling[8192];
+
+	return SSL_SESSION_set1_ticket_appdata(SSL_get0_session(ssl), filling, *(size_t *)size);
+}
+
+static SSL_TICKET_RETURN take_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+				     size_t size, SSL_TICKET_STATUS status, void *argument)
+{
+	(void)ssl;
+	(void)session;
+	(void)name;
+	(void)size;
+	(void)status;
+	(void)argument;
+	return SSL_TICKET_RETURN_USE;
+}
+
+void give_large_tickets(struct sennit_tls_context *server, size_t *size)
+{
+	SSL_CTX *context = sennit_tls_context_native(server);
+
+	assert_in_range(*size, 1, 8192);
+	assert_true(SSL_CTX_set_session_ticket_cb(context, fill_ticket, take_ticket, size));
 }
 
 void open_pair(struct tls_pair *pair, struct sennit_executor *owner,

@@ -48,6 +48,9 @@ const struct pem *test_certificate(void);
 struct sennit_tls_context *server_context(const struct pem *certificate);
 struct sennit_tls_context *client_context(const struct pem *authority);
 
+/* Has a server's tickets carry so much besides, at most 8 KiB; *size lives as long as it. */
+void give_large_tickets(struct sennit_tls_context *server, size_t *size);
+
 /* A connection between a client and a server of the library. Zeroed, then opened. */
 struct tls_pair {
 	struct sennit_tcp_socket sockets[2]; /* the client's, then the server's */
