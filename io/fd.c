@@ -178,14 +178,22 @@ static bool refused(ssize_t result)
 	return result == -EOPNOTSUPP || result == -ENOSYS;
 }
 
-ssize_t sennit__fd_read(struct sennit__slot *slot, struct iovec *vector, int count)
+/* A message of these parts, which are only read. */
+static inline struct msghdr message_of(const struct iovec *vector, int count)
 {
-	struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
+	return (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)vector,
+			       .msg_iovlen = (size_t)count};
+}
+
+ssize_t sennit__fd_read(struct sennit__slot *slot, const struct iovec *vector, int count)
+{
+	struct msghdr message;
 
 	if (slot->traits & SENNIT__SOCKET) {
 		if (SENNIT__LIKELY(count == 1))
 			return sennit__sys_recv(slot->fd, vector->iov_base, vector->iov_len,
 						MSG_DONTWAIT);
+		message = message_of(vector, count);
 		return sennit__sys_recvmsg(slot->fd, &message, MSG_DONTWAIT);
 	}
 	if (!(slot->traits & (SENNIT__PLAIN | SENNIT__FILE))) {
@@ -249,15 +257,14 @@ static ssize_t write_quietly(struct sennit__slot *slot, const struct iovec *vect
 
 ssize_t sennit__fd_write(struct sennit__slot *slot, const struct iovec *vector, int count)
 {
-	/* which is only read */
-	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)vector,
-				 .msg_iovlen = (size_t)count};
+	struct msghdr message;
 	ssize_t result;
 
 	if (slot->traits & SENNIT__SOCKET) {
 		if (SENNIT__LIKELY(count == 1))
 			return sennit__sys_send(slot->fd, vector->iov_base, vector->iov_len,
 						MSG_DONTWAIT | MSG_NOSIGNAL);
+		message = message_of(vector, count);
 		return sennit__sys_sendmsg(slot->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	if (!(slot->traits & SENNIT__PIPE))

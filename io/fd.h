@@ -26,7 +26,7 @@ int sennit__fd_adopt_pair(struct sennit_object *objects[2], struct sennit_execut
 void sennit__fd_ready_to_attach(struct sennit__slot *slot);
 
 /* One transfer without waiting: bytes, 0 at the end, or -errno. No signal is raised. */
-ssize_t sennit__fd_read(struct sennit__slot *slot, struct iovec *vector, int count);
+ssize_t sennit__fd_read(struct sennit__slot *slot, const struct iovec *vector, int count);
 ssize_t sennit__fd_write(struct sennit__slot *slot, const struct iovec *vector, int count);
 
 /* Serves a readiness wait: completes it, or leaves it for an event. */

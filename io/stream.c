@@ -228,14 +228,50 @@ void sennit_stream_request(struct sennit_stream *stream, int what, struct sennit
 	sennit__object_wait(&stream->object_, what, op, handler);
 }
 
-ssize_t sennit_stream_try_write(struct sennit_stream *stream, const struct iovec *vector, int count)
+/* The slot of an open stream, or NULL. */
+static struct sennit__slot *slot_at_owner(const struct sennit_stream *stream, const char *call)
 {
 	struct sennit__slot *slot = sennit__object_slot(&stream->object_);
 
+	if (slot && sennit__current != slot->owner)
+		sennit__misuse(call, "the thread is not at the owner");
+	return slot;
+}
+
+/* A datagram of nothing would look like no datagram. */
+static bool may_read(const struct sennit__slot *slot)
+{
+	const int try_it = SENNIT__SLOT_DIRECT | SENNIT__SLOT_READABLE;
+	const int all = try_it | SENNIT__SLOT_CONNECTING;
+
+	return (slot->flags & all) == try_it && !slot->queue[SENNIT__READS] &&
+	       !(slot->traits & SENNIT__DATAGRAM);
+}
+
+bool sennit_stream_may_read(const struct sennit_stream *stream)
+{
+	const struct sennit__slot *slot = slot_at_owner(stream, "sennit_stream_may_read");
+
+	return slot && may_read(slot);
+}
+
+ssize_t sennit_stream_try_read(struct sennit_stream *stream, const struct iovec *vector, int count)
+{
+	struct sennit__slot *slot = slot_at_owner(stream, "sennit_stream_try_read");
+
 	if (!slot)
 		return -EBADF;
-	if (sennit__current != slot->owner)
-		sennit__misuse("sennit_stream_try_write", "the thread is not at the owner");
+	if (!may_read(slot))
+		return 0;
+	return sennit__io_of(slot->owner)->backend->try_read(slot, vector, count);
+}
+
+ssize_t sennit_stream_try_write(struct sennit_stream *stream, const struct iovec *vector, int count)
+{
+	struct sennit__slot *slot = slot_at_owner(stream, "sennit_stream_try_write");
+
+	if (!slot)
+		return -EBADF;
 	/* a write that was started elsewhere may be among what the owner is behind with */
 	if (!(slot->flags & SENNIT__SLOT_DIRECT) || slot->queue[SENNIT__WRITES] ||
 	    sennit__worker_behind(slot->owner))

@@ -81,6 +81,27 @@ void sennit_stream_request(struct sennit_stream *stream, int what, struct sennit
 			   sennit_handler *handler);
 
 /**
+ * Reads what has come to a stream, without an operation: for a stream above it, which then can have
+ * it where it is to lie, and needs no memory while nothing comes. It gives nothing while a read
+ * that the owner knows of is in flight on it; before its first operation; when it had its share of
+ * this turn; and where it is of a stream type itself, or of datagrams. An operation reads what is
+ * left; sennit_async_wait waits for it.
+ * @param vector `count` parts, 1 to IOV_MAX, none of them empty.
+ * @return how many bytes were read, maybe 0: nothing now; or the error that a read would end with,
+ *         SENNIT_EOF at the end, -EBADF where the stream is not open.
+ * @thread owner. Neither blocks, where a read would not, nor allocates. Since 0.1.0.
+ */
+ssize_t sennit_stream_try_read(struct sennit_stream *stream, const struct iovec *vector,
+			       int count);
+
+/**
+ * Whether sennit_stream_try_read may find something, as far as is known without asking the kernel:
+ * where not, it would give nothing. O(1).
+ * @thread owner. Neither blocks nor allocates. Since 0.1.0.
+ */
+bool sennit_stream_may_read(const struct sennit_stream *stream);
+
+/**
  * Writes what a stream takes now, without an operation: for a stream above it, which then need not
  * keep that. It takes nothing while a write is in flight on it or on its way to the owner, whose
  * turn it is; before its first operation; when it had its share of this turn; and where it is of a

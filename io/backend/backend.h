@@ -25,6 +25,8 @@ struct sennit__backend {
 	void (*read)(struct sennit__slot *slot);
 	/* Likewise the writes, gathered. */
 	void (*write)(struct sennit__slot *slot);
+	/* Where a read may be tried, what sennit_stream_try_read promises. */
+	ssize_t (*try_read)(struct sennit__slot *slot, const struct iovec *vector, int count);
 	/* Where no write is queued, what sennit_stream_try_write promises. */
 	ssize_t (*try_write)(struct sennit__slot *slot, const struct iovec *vector, int count);
 	/* Collects events until deadline_ns or wake. */

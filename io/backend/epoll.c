@@ -70,6 +70,22 @@ static inline bool is_simple(const struct sennit__slot *slot, const struct senni
 	       op->buffer_.one.size <= op->limit_;
 }
 
+/* Of `size` bytes that there was room for, so many came. */
+static inline void count_read(struct sennit__slot *slot, ssize_t got, size_t size)
+{
+	SENNIT__TALLY(slot->owner, reads, 1);
+	SENNIT__TALLY(slot->owner, bytes_read, got);
+	if ((size_t)got < size && slot->traits & SENNIT__TCP &&
+	    !(slot->flags & SENNIT__SLOT_UNSURE))
+		slot->flags &= (uint16_t)~SENNIT__SLOT_READABLE;
+}
+
+static inline void nothing_came(struct sennit__slot *slot)
+{
+	SENNIT__TALLY(slot->owner, calls_idle, 1);
+	slot->flags &= (uint16_t)~SENNIT__SLOT_READABLE;
+}
+
 static inline void read_once(struct sennit__slot *slot, struct sennit_op *op)
 {
 	size_t size = op->buffer_.one.size;
@@ -80,19 +96,14 @@ static inline void read_once(struct sennit__slot *slot, struct sennit_op *op)
 	else
 		got = read_scattered(slot, op, &size);
 	if (SENNIT__LIKELY(got > 0)) {
-		SENNIT__TALLY(slot->owner, reads, 1);
-		SENNIT__TALLY(slot->owner, bytes_read, got);
-		if ((size_t)got < size && slot->traits & SENNIT__TCP &&
-		    !(slot->flags & SENNIT__SLOT_UNSURE))
-			slot->flags &= (uint16_t)~SENNIT__SLOT_READABLE;
+		count_read(slot, got, size);
 		if (sennit__op_mode(op) == SENNIT__SOME) /* done: the cursor may stay */
 			op->bytes_ = (size_t)got;
 		else if (!sennit__op_advance_all(op, (size_t)got))
 			return;
 		sennit__object_done_in(slot, SENNIT__READS, op, 0);
 	} else if (got == -EAGAIN) {
-		SENNIT__TALLY(slot->owner, calls_idle, 1);
-		slot->flags &= (uint16_t)~SENNIT__SLOT_READABLE;
+		nothing_came(slot);
 	} else if (got == 0) {
 		sennit__object_done_in(slot, SENNIT__READS, op,
 				       slot->traits & SENNIT__DATAGRAM ? 0 : SENNIT_EOF);
@@ -114,6 +125,25 @@ static void serve_reads(struct sennit__slot *slot)
 		else
 			sennit__fd_accept(slot, op);
 	}
+}
+
+static ssize_t try_read(struct sennit__slot *slot, const struct iovec *vector, int count)
+{
+	size_t size = 0;
+	ssize_t got;
+
+	if (!allowed(slot))
+		return 0;
+	for (int i = 0; i < count; i++)
+		size += vector[i].iov_len;
+	got = sennit__fd_read(slot, vector, count);
+	if (SENNIT__LIKELY(got > 0))
+		count_read(slot, got, size);
+	else if (got == 0)
+		return SENNIT_EOF;
+	else if (got == -EAGAIN)
+		nothing_came(slot);
+	return got == -EAGAIN || got == -EINTR ? 0 : got;
 }
 
 static inline void count_written(struct sennit__slot *slot, ssize_t bytes)
@@ -361,6 +391,7 @@ const struct sennit__backend sennit__backend_epoll = {
 	.detach = detach,
 	.read = serve_reads,
 	.write = serve_writes,
+	.try_read = try_read,
 	.try_write = try_write,
 	.wait = collect,
 	.wake = wake,
