@@ -410,10 +410,10 @@ static void shut_down(struct sennit__tls_connection *connection)
 		return;
 	if (!error)
 		error = sennit__tls_engine_shutdown(&connection->engine);
-	if (error == SENNIT__TLS_MORE && connection->engine.notified && !connection->read)
-		error = look_for_end(connection);
 	if (connection->output_error && error >= 0)
 		error = connection->output_error;
+	if (error == SENNIT__TLS_MORE && connection->engine.notified && !connection->read)
+		error = look_for_end(connection);
 	if (error == SENNIT__TLS_MORE || (!error && connection->engine.output_size))
 		return;
 	finish(&connection->shutdown, error);
@@ -492,6 +492,19 @@ static void end_input(struct sennit__tls_connection *connection, int error)
 		sennit__tls_engine_end(&connection->engine, error == SENNIT_EOF ? 0 : error);
 }
 
+/* How more is asked for after an operation that ended with `error`; where all goes well,
+ * `otherwise`. */
+static void choose_input(struct sennit__tls_connection *connection, int error,
+			 enum sennit__tls_input otherwise)
+{
+	if (connection->cannot_wait)
+		connection->next_input = SENNIT__TLS_TAKE;
+	else if (error == -ECANCELED || connection->direct)
+		connection->next_input = SENNIT__TLS_WAIT;
+	else
+		connection->next_input = otherwise;
+}
+
 static void on_input(struct sennit_op *op, int error, size_t bytes)
 {
 	struct sennit__tls_connection *connection = op->user;
@@ -499,10 +512,7 @@ static void on_input(struct sennit_op *op, int error, size_t bytes)
 	hold(connection);
 	connection->receiving = false;
 	sennit__tls_engine_feed(&connection->engine, bytes);
-	if (connection->cannot_wait)
-		connection->next_input = SENNIT__TLS_TAKE;
-	else
-		connection->next_input = error == -ECANCELED ? SENNIT__TLS_WAIT : SENNIT__TLS_TRY;
+	choose_input(connection, error, SENNIT__TLS_TRY);
 	end_input(connection, error);
 	go_on(connection);
 	let_go(connection);
@@ -515,13 +525,31 @@ static void on_readable(struct sennit_op *op, int error, size_t bytes)
 	(void)bytes;
 	hold(connection);
 	connection->receiving = false;
-	connection->next_input = error == -ECANCELED ? SENNIT__TLS_WAIT : SENNIT__TLS_TAKE;
 	if (error == -EOPNOTSUPP)
 		connection->cannot_wait = true;
 	else
 		end_input(connection, error);
+	choose_input(connection, error, SENNIT__TLS_TAKE);
 	go_on(connection);
 	let_go(connection);
+}
+
+ssize_t sennit__tls_draw(void *self, void *data, size_t size, bool *more)
+{
+	struct sennit__tls_connection *connection = self;
+	struct iovec part = {data, size};
+	ssize_t got = sennit_stream_try_read(&connection->lower, &part, 1);
+
+	*more = sennit_stream_may_read(&connection->lower);
+	connection->direct = true;
+	connection->next_input = SENNIT__TLS_WAIT;
+	if (!got && *more) { /* not in this turn */
+		connection->next_input = SENNIT__TLS_TAKE;
+		*more = false;
+	}
+	if (got < 0)
+		connection->again = true; /* waits end */
+	return got;
 }
 
 /* Whether an operation waits for what only the peer can send. */
@@ -547,7 +575,7 @@ static void drop_input(struct sennit__tls_connection *connection)
 
 static void read_input(struct sennit__tls_connection *connection)
 {
-	bool taken = connection->next_input == SENNIT__TLS_TAKE;
+	bool tried = connection->next_input == SENNIT__TLS_TRY;
 	size_t size;
 	void *room = sennit__tls_engine_room(&connection->engine, &size);
 
@@ -557,7 +585,7 @@ static void read_input(struct sennit__tls_connection *connection)
 		return;
 	}
 	sennit_async_read_some(&connection->lower, room, size, &connection->input_op, on_input);
-	if (connection->receiving && !taken)
+	if (connection->receiving && tried)
 		drop_input(connection);
 }
 
@@ -572,8 +600,8 @@ static void ask_for_input(struct sennit__tls_connection *connection)
 		return;
 	connection->receiving = true;
 	connection->dropping = false;
-	if (connection->next_input != SENNIT__TLS_WAIT) {
-		read_input(connection);
+	if (connection->next_input != SENNIT__TLS_WAIT || connection->engine.drawing) {
+		read_input(connection); /* it is there, but who waits does not draw it */
 		return;
 	}
 	sennit__tls_engine_rest(&connection->engine);
@@ -593,6 +621,7 @@ static void go_on(struct sennit__tls_connection *connection)
 	if (connection->running)
 		return;
 	connection->running = connection->stirred = true;
+	connection->engine.drawing = sennit_stream_may_read(&connection->lower);
 	hold(connection);
 	while (connection->again && !connection->closed) {
 		connection->again = false;

@@ -17,7 +17,8 @@
 #include <sennit/stream_implement.h>
 
 /* How input is asked for. It is tried first; who finds nothing gives the buffer back and waits
- * without one; what was waited for is there to be taken. */
+ * without one; what was waited for is there to be taken. Where the stream below gives it without
+ * an operation (sennit_stream_try_read), it is drawn into OpenSSL's buffer, and only waited for. */
 enum sennit__tls_input { SENNIT__TLS_TRY, SENNIT__TLS_WAIT, SENNIT__TLS_TAKE };
 
 struct sennit__tls_connection {
@@ -52,6 +53,7 @@ struct sennit__tls_connection {
 	bool is_read;               /* by somebody since the shutdown was asked for */
 	bool stirred;               /* since then */
 	bool cannot_wait;
+	bool direct;                /* the stream below has given input without an operation */
 	enum sennit__tls_input next_input;
 	bool starved;               /* sealing must wait for input */
 	bool late;                  /* the write came when a shutdown was under way */
@@ -72,7 +74,8 @@ enum {
 	SENNIT__TLS_SHUTDOWN,
 };
 
-/* The engine's sink: the stream below. */
+/* The engine's source and sink: the stream below. */
+sennit__tls_source sennit__tls_draw;
 sennit__tls_sink sennit__tls_pass_on;
 
 extern const struct sennit_stream_type sennit__tls_stream_type

@@ -83,26 +83,66 @@ static void put_chunk(struct sennit__tls_chunk *chunk)
 	spare.count++;
 }
 
+/* --- failing ---------------------------------------------------------------------------------- */
+
+/* The first failure stays, even where it is found in the middle of a call. */
+static int fail(struct sennit__tls_engine *engine, int error, const char *reason)
+{
+	if (!engine->failure) {
+		engine->failure = error;
+		engine->reason = reason;
+	}
+	return engine->failure;
+}
+
 /* --- what OpenSSL reads and writes ------------------------------------------------------------ */
+
+static size_t take_input(struct sennit__tls_engine *engine, char *data, size_t size)
+{
+	struct sennit__tls_chunk *chunk = engine->input;
+	size_t left = chunk ? chunk->end - chunk->begin : 0;
+
+	if (left > size)
+		left = size;
+	if (left) {
+		memcpy(data, chunk->data + chunk->begin, left);
+		chunk->begin += left;
+	}
+	return left;
+}
+
+/* Who fills the input has the next bytes; behind the end there are none. */
+static bool may_draw(const struct sennit__tls_engine *engine)
+{
+	return engine->drawing && !engine->lent && !engine->input_error;
+}
+
+static size_t draw(struct sennit__tls_engine *engine, char *data, size_t size)
+{
+	ssize_t got = engine->source(engine->below, data, size, &engine->drawing);
+
+	if (got < 0)
+		sennit__tls_engine_end(engine, got == SENNIT_EOF ? 0 : (int)got);
+	return got > 0 ? (size_t)got : 0;
+}
 
 static int bio_read(BIO *bio, char *data, int size)
 {
 	struct sennit__tls_engine *engine = BIO_get_data(bio);
-	struct sennit__tls_chunk *chunk = engine->input;
-	size_t left = chunk ? chunk->end - chunk->begin : 0;
+	size_t got;
 
 	BIO_clear_retry_flags(bio);
 	if (size <= 0)
 		return 0;
-	if (!left) {
-		BIO_set_retry_read(bio);
-		return -1;
-	}
-	if (left > (size_t)size)
-		left = (size_t)size;
-	memcpy(data, chunk->data + chunk->begin, left);
-	chunk->begin += left;
-	return (int)left;
+	got = take_input(engine, data, (size_t)size);
+	if (!got && may_draw(engine))
+		got = draw(engine, data, (size_t)size);
+	if (got)
+		return (int)got;
+	engine->parched = true;
+	engine->unsure = false;
+	BIO_set_retry_read(bio);
+	return -1;
 }
 
 /* Passes on bytes behind the output that there is; how many of them left. */
@@ -117,7 +157,7 @@ static size_t pass_on(struct sennit__tls_engine *engine, const char *data, size_
 		return 0;
 	vector[count].iov_base = (char *)(uintptr_t)data; /* it is only read */
 	vector[count++].iov_len = size;
-	taken = engine->sink(engine->sink_self, vector, count);
+	taken = engine->sink(engine->below, vector, count);
 	sennit__tls_engine_sent(engine, taken < before ? taken : before);
 	return taken < before ? 0 : taken - before;
 }
@@ -141,7 +181,7 @@ static int bio_write(BIO *bio, const char *data, int size)
 		if (!room) {
 			chunk = get_chunk();
 			if (!chunk) {
-				engine->failure = -ENOMEM;
+				fail(engine, -ENOMEM, "no memory for what is to leave");
 				return -1;
 			}
 			if (engine->output_last)
@@ -202,19 +242,10 @@ static BIO *new_bio(struct sennit__tls_engine *engine)
 	return bio;
 }
 
-/* --- failing ---------------------------------------------------------------------------------- */
+/* --- what a call means ------------------------------------------------------------------------ */
 
 /* Handshake messages and alerts in a row, without data between them, after the handshake. */
 #define IDLE_MESSAGES_MAX 64
-
-static int fail(struct sennit__tls_engine *engine, int error, const char *reason)
-{
-	if (engine->failure) /* in the middle of the call */
-		error = engine->failure;
-	engine->failure = error;
-	engine->reason = reason;
-	return error;
-}
 
 /* What the failed call left in the queue of errors: the first is the cause of the others, but where
  * a certificate is refused, for which there may be causes deep down. */
@@ -241,12 +272,13 @@ static int fail_by_queue(struct sennit__tls_engine *engine)
 /* What a call that returned `result` means: SENNIT__TLS_MORE, 0 to call it again, or the error. */
 static int verdict(struct sennit__tls_engine *engine, int result)
 {
+	if (engine->failure) {
+		ERR_clear_error(); /* of what that led to */
+		return engine->failure;
+	}
 	switch (SSL_get_error(engine->ssl, result)) {
 	case SSL_ERROR_WANT_READ: /* after a message without data, too */
-		if (engine->connected && engine->idle_messages > IDLE_MESSAGES_MAX)
-			return fail(engine, SENNIT_TLS_FAILED,
-				    "the peer sends messages without data");
-		if (sennit__tls_engine_fed(engine))
+		if (!engine->parched)
 			return 0;
 		return engine->input_error ? engine->input_error : SENNIT__TLS_MORE;
 	case SSL_ERROR_ZERO_RETURN:
@@ -263,6 +295,7 @@ static void begin_call(struct sennit__tls_engine *engine, bool reading)
 {
 	if (ERR_peek_error()) /* to clear it costs as much as a small record */
 		ERR_clear_error();
+	engine->parched = false;
 	engine->reading = reading;
 }
 
@@ -272,10 +305,13 @@ static void on_message(int is_written, int version, int type, const void *data, 
 	struct sennit__tls_engine *engine = argument;
 
 	(void)version;
-	(void)ssl;
 	if (is_written || (type != SSL3_RT_HANDSHAKE && type != SSL3_RT_ALERT))
 		return;
-	engine->idle_messages++;
+	engine->unsure = true; /* new keys may mean new buffers, and the old ones still have some */
+	if (++engine->idle_messages > IDLE_MESSAGES_MAX && engine->connected) {
+		fail(engine, SENNIT_TLS_FAILED, "the peer sends messages without data");
+		SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN); /* so that it reads no further */
+	}
 	if (type == SSL3_RT_HANDSHAKE && size &&
 	    *(const unsigned char *)data == SSL3_MT_NEWSESSION_TICKET)
 		engine->ticketed = true;
@@ -296,6 +332,7 @@ int sennit__tls_engine_init(struct sennit__tls_engine *engine, SSL *ssl)
 	SSL_set_bio(ssl, bio, bio);
 	SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
 	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_set_read_ahead(ssl, 1); /* one call for a record's header and what follows */
 	SSL_set_msg_callback(ssl, on_message);
 	SSL_set_msg_callback_arg(ssl, engine);
 	return 0;
@@ -421,8 +458,8 @@ int sennit__tls_engine_handshake(struct sennit__tls_engine *engine)
 /* Whether a call that reads could only find that more must come first. */
 static bool is_dry(const struct sennit__tls_engine *engine)
 {
-	return !sennit__tls_engine_fed(engine) && !SSL_has_pending(engine->ssl) &&
-	       !engine->input_error &&
+	return !sennit__tls_engine_fed(engine) && !may_draw(engine) && !engine->unsure &&
+	       !SSL_has_pending(engine->ssl) && !engine->input_error &&
 	       !(SSL_get_shutdown(engine->ssl) & SSL_RECEIVED_SHUTDOWN);
 }
 
@@ -555,8 +592,7 @@ static int notify(struct sennit__tls_engine *engine)
 	while (!error && SSL_in_init(engine->ssl)) {
 		begin_call(engine, true);
 		result = SSL_do_handshake(engine->ssl);
-		if (result != 1)
-			error = verdict(engine, result);
+		error = result == 1 ? engine->failure : verdict(engine, result);
 	}
 	drop_used_input(engine);
 	if (error)

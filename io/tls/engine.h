@@ -2,14 +2,16 @@
 /* engine.h - TLS without sockets: OpenSSL between two queues of bytes.
  *
  * Who drives it puts what came from below into `input` and sends away what is in `output`; OpenSSL
- * sees both as one BIO over that memory. The BIO takes whatever is written, so no call ever waits
- * for output, and none is repeated because of it. What it reads it takes whole: where a call wants
- * more, nothing is left. Memory is there only while bytes are.
+ * sees both as one BIO over that memory. Where the driver has a source or a sink, bytes go between
+ * that and OpenSSL's own buffers, behind what the queues hold. The BIO takes whatever is written,
+ * so no call ever waits for output, and none is repeated because of it. What it reads it takes
+ * whole, as much as OpenSSL has room for: where a call wants more, nothing is left. Memory is there
+ * only while bytes are.
  *
  * What a peer can make us hold is bounded: input by one chunk, which is read again only when it is
- * used up; output by what the driver seals, by the flights of a handshake, and by `owed`: what the
- * engine wrote of itself while it read. Where that is much, the driver reads no further until it
- * has gone (engine_congested).
+ * used up, and OpenSSL's buffer for one record; output by what the driver seals, by the flights of
+ * a handshake, and by `owed`: what the engine wrote of itself while it read. Where that is much,
+ * the driver reads no further until it has gone (engine_congested).
  *
  * One thread at a time: the owner of the stream.
  */
@@ -35,6 +37,10 @@
 
 struct sennit__tls_chunk;
 
+/* Stores bytes that have come, without waiting: at most `size`, maybe none; or says why none will:
+ * SENNIT_EOF, an error. *more: whether it may have more. */
+typedef ssize_t sennit__tls_source(void *self, void *data, size_t size, bool *more);
+
 /* Takes bytes that are to leave at once, without waiting; how many, maybe none. */
 typedef size_t sennit__tls_sink(void *self, const struct iovec *vector, int count);
 
@@ -47,13 +53,17 @@ struct sennit__tls_engine {
 	size_t output_size;                    /* bytes in all of them */
 	size_t owed;                           /* of which by themselves, since all had gone */
 	unsigned idle_messages;                /* handshake and alerts, no data either way since */
-	int failure;                           /* what every call reports from now on */
+	int failure;                           /* every call from now on; maybe from within one */
 	const char *reason;                    /* of that, where it is not OpenSSL's */
 	unsigned long code;                    /* of that, where it is */
 	int input_error;                       /* what who wants more input gets; 0: it may come */
+	sennit__tls_source *source;            /* input is tried there; NULL: none */
 	sennit__tls_sink *sink;                /* what is sealed last is tried there; NULL: none */
-	void *sink_self;
+	void *below;                           /* whose both are */
 	size_t passing;                        /* bytes of plaintext of that, while it is sealed */
+	bool drawing;                          /* the source may have some: the driver says so */
+	bool parched;                          /* the call wanted more input than there was */
+	bool unsure;                           /* OpenSSL may have some that it does not tell of */
 	bool reading;                          /* what is written now the driver did not ask for */
 	bool ticketed;                         /* the peer has sent a ticket */
 	bool connected;                        /* the handshake is done */

@@ -88,8 +88,9 @@ static struct sennit__tls_connection *new_connection(struct sennit_tls_context *
 		ERR_clear_error();
 		return NULL;
 	}
+	connection->engine.source = sennit__tls_draw;
 	connection->engine.sink = sennit__tls_pass_on;
-	connection->engine.sink_self = connection;
+	connection->engine.below = connection;
 	connection->lower = *lower;
 	connection->owner = sennit_stream_owner(lower);
 	connection->client = context->role == SENNIT_TLS_CLIENT;

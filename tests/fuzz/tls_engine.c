@@ -404,7 +404,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	open_engine(&game->peer, !(data[0] & 1), version);
 	if (data[0] & 4)
 		game->engine.sink = take;
-	game->engine.sink_self = game;
+	game->engine.below = game;
 	if (data[0] & 1)
 		shake_hands(game);
 	else

@@ -72,7 +72,7 @@ static void begin(struct scene *scene, enum sennit_tls_version version, int frag
 	assert_true(scene->server->connected);
 	assert_int_equal(sennit__tls_engine_peek(&scene->pair.sides[0].engine), SENNIT__TLS_MORE);
 	scene->server->sink = take;
-	scene->server->sink_self = &scene->below;
+	scene->server->below = &scene->below;
 }
 
 static void end(struct scene *scene)
