@@ -35,7 +35,7 @@
 /* --- transfers -------------------------------------------------------------------------------- */
 
 /* Whether the slot may make another transfer this turn; where not, the next turn goes on. */
-static bool allowed(struct sennit__slot *slot)
+static inline bool allowed(struct sennit__slot *slot)
 {
 	uint8_t turn = (uint8_t)slot->owner->turn;
 
