@@ -241,6 +241,8 @@ void sennit_op_complete(struct sennit_op *op, int error)
 	if (!op->task_.state_ || !(op->task_.flags_ & SENNIT__OP_SERVED))
 		sennit__misuse("sennit_op_complete",
 			       "the operation was not handed over, or is completed already");
+	if (sennit__current != op->slot_->owner)
+		sennit__misuse("sennit_op_complete", "the thread is not at the owner");
 	op->task_.flags_ &= (unsigned char)~SENNIT__OP_SERVED;
 	sennit__object_done(op->slot_, op, sennit__op_verdict(op, error));
 }

@@ -554,6 +554,21 @@ static void complete_twice(void *self, struct sennit_op *op)
 	sennit_op_complete(op, 0);
 }
 
+static void *complete(void *op)
+{
+	sennit_op_complete(op, 0);
+	return NULL;
+}
+
+static void complete_elsewhere(void *self, struct sennit_op *op)
+{
+	pthread_t thread;
+
+	(void)self;
+	if (!pthread_create(&thread, NULL, complete, op))
+		pthread_join(thread, NULL);
+}
+
 static void advance_too_far(void *self, struct sennit_op *op)
 {
 	(void)self;
@@ -586,14 +601,16 @@ static void read_from_type(void *argument)
 	sennit_runtime_run(runtime);
 }
 
-static void completing_twice_and_advancing_too_far_are_reported(void **state)
+static void completing_twice_or_elsewhere_and_advancing_too_far_are_reported(void **state)
 {
 	struct sennit_stream_type twice = { .read = complete_twice };
+	struct sennit_stream_type elsewhere = { .read = complete_elsewhere };
 	struct sennit_stream_type too_far = { .read = advance_too_far };
 	struct sennit_stream_type nothing = { .read = advance_by_nothing };
 
 	(void)state;
 	assert_misuse(read_from_type, &twice, "sennit_op_complete");
+	assert_misuse(read_from_type, &elsewhere, "not at the owner");
 	assert_misuse(read_from_type, &too_far, "sennit_op_advance");
 	assert_misuse(read_from_type, &nothing, "sennit_op_advance");
 }
@@ -613,7 +630,7 @@ int main(void)
 		TEST(accepts_and_connects_in_flight_are_dumped_by_name),
 		TEST(prepare_tells_of_a_deadline_that_came_with_the_last_handler),
 		TEST(what_a_forked_child_does_is_reported_and_leaves_the_parent_alone),
-		TEST(completing_twice_and_advancing_too_far_are_reported),
+		TEST(completing_twice_or_elsewhere_and_advancing_too_far_are_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
