@@ -3,7 +3,6 @@
 #include "io_support.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,24 +84,13 @@ SCENARIO(a_bound_socket_connects_from_where_it_is_bound)
 	finish(stage, &flight, 1);
 }
 
-/* A listener whose queue is full: the next connect waits. `filler` is the connection in it. */
-static int full_listener(struct sennit_endpoint *endpoint, int *filler)
-{
-	struct pollfd queue = { .fd = raw_listen(endpoint, 0), .events = POLLIN };
-
-	*filler = raw_connect(endpoint);
-	/* The connection is in the queue a little after connect has returned. */
-	assert_int_equal(poll(&queue, 1, -1), 1);
-	return queue.fd;
-}
-
 /* B33. */
 SCENARIO(a_connect_that_waits_is_cancelled_and_the_socket_stays_open)
 {
 	struct sennit_tcp_socket socket;
 	struct sennit_endpoint endpoint;
 	struct flight flight = { 0 };
-	int filler, listener = full_listener(&endpoint, &filler);
+	int filler, listener = raw_listen_full(&endpoint, &filler);
 
 	sennit_tcp_socket_init(&socket, stage->owner);
 	START(stage, { CONNECT, .socket = &socket, .endpoint = &endpoint, .flight = &flight });
@@ -121,7 +109,7 @@ SCENARIO(close_cancels_a_connect_that_waits_and_the_handle_connects_anew)
 	struct sennit_tcp_socket socket;
 	struct sennit_endpoint endpoint, other;
 	struct flight flights[2] = { 0 };
-	int filler, full = full_listener(&endpoint, &filler);
+	int filler, full = raw_listen_full(&endpoint, &filler);
 	int listener = raw_listen(&other, 10);
 
 	sennit_tcp_socket_init(&socket, stage->owner);
@@ -170,7 +158,7 @@ SCENARIO(what_is_written_behind_a_connect_that_waits_is_cancelled_with_it)
 	struct sennit_tcp_socket socket;
 	struct sennit_endpoint endpoint;
 	struct flight flights[2] = { 0 };
-	int filler, listener = full_listener(&endpoint, &filler);
+	int filler, listener = raw_listen_full(&endpoint, &filler);
 
 	sennit_tcp_socket_init(&socket, stage->owner);
 	assert_int_equal(sennit_tcp_socket_open(&socket, AF_INET), 0);

@@ -2,8 +2,8 @@
 /* try_write.c - what a stream takes without an operation (sennit_stream_try_write), clause by
  * clause: over TCP, over a local socket pair, and over a pipe.
  */
+#include "attempt.h"
 #include "chunk_stream.h"
-#include "io_support.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -14,63 +14,7 @@
 
 #define MEBIBYTE ((size_t)1 << 20)
 
-/* More attempts than any stream's share of a turn, and so small that there is room for them. */
-#define ATTEMPTS 1000
-
-/* --- a stream and its other end --------------------------------------------------------------- */
-
-enum kind { TCP, LOCAL, PIPE, KINDS };
-
-/* One worker, to which nobody sends anything but the test. */
-struct end {
-	struct stage stage;
-	struct sennit_tcp_socket socket;
-	struct sennit_descriptor descriptor;
-	struct sennit_stream *stream;
-	int fds[2]; /* the stream's, and the other end */
-	enum kind kind;
-};
-
-static void open_end(struct end *end, enum kind kind)
-{
-	memset(end, 0, sizeof *end);
-	end->kind = kind;
-	end->stage.runtime = started_runtime(1);
-	end->stage.owner = sennit_runtime_worker(end->stage.runtime, 0);
-	end->stage.kind = THREAD_FOREIGN;
-	if (kind == TCP) {
-		raw_tcp_pair(end->fds);
-	} else if (kind == LOCAL) {
-		raw_local_pair(SOCK_STREAM, end->fds);
-	} else {
-		int fds[2];
-
-		raw_pipe(fds); /* which is written to at its second end */
-		end->fds[0] = fds[1];
-		end->fds[1] = fds[0];
-	}
-	if (kind != PIPE) /* which is small */
-		shrink_buffers(end->fds[0]);
-	if (kind == TCP) {
-		sennit_tcp_socket_init(&end->socket, end->stage.owner);
-		assert_int_equal(sennit_tcp_socket_assign(&end->socket, end->fds[0]), 0);
-		end->stream = &end->socket.stream;
-	} else {
-		adopt(&end->stage, &end->descriptor, end->fds[0]);
-		end->stream = &end->descriptor.stream;
-	}
-}
-
-/* The other end may be closed already: -1. */
-static void close_end(struct end *end)
-{
-	sennit_close(end->stream);
-	assert_int_equal(sennit_runtime_join(end->stage.runtime), 0);
-	if (end->fds[1] >= 0)
-		raw_close(end->fds[1]);
-	end_runtime(end->stage.runtime);
-	recorded();
-}
+/* --- attempts --------------------------------------------------------------------------------- */
 
 /* The stream's first operation, which writes as much of the pattern. */
 static void write_first(struct end *end, size_t size)
@@ -82,53 +26,6 @@ static void write_first(struct end *end, size_t size)
 			    .flight = &flight});
 	EXPECT(&flight, 0, size);
 	free(data);
-}
-
-/* --- attempts --------------------------------------------------------------------------------- */
-
-struct attempt {
-	struct end *end;
-	const struct iovec *vector;
-	int count;
-	ssize_t taken;
-	struct sennit_counters counted; /* what it added */
-};
-
-static void count_now(const struct end *end, struct sennit_counters *counters)
-{
-	sennit_runtime_counters(end->stage.runtime, 0, counters);
-}
-
-static void attempt_here(void *argument)
-{
-	struct attempt *attempt = argument;
-	struct sennit_counters before;
-	uint64_t allocated = allocations_here();
-
-	count_now(attempt->end, &before);
-	attempt->taken = sennit_stream_try_write(attempt->end->stream, attempt->vector,
-						 attempt->count);
-	count_now(attempt->end, &attempt->counted);
-	RECORD(allocations_here() == allocated);
-	attempt->counted.writes -= before.writes;
-	attempt->counted.bytes_written -= before.bytes_written;
-	attempt->counted.calls_idle -= before.calls_idle;
-	attempt->counted.handlers -= before.handlers;
-}
-
-static ssize_t try_parts(struct end *end, const struct iovec *vector, int count)
-{
-	struct attempt attempt = {end, vector, count, 0, {0}};
-
-	call_on_owner(&end->stage, attempt_here, &attempt);
-	return attempt.taken;
-}
-
-static ssize_t try_bytes(struct end *end, const void *data, size_t size)
-{
-	const struct iovec part = {(void *)(uintptr_t)data, size};
-
-	return try_parts(end, &part, 1);
 }
 
 /* Has the stream take of the data, which is at least a mebibyte, until it is full; how much. */
@@ -152,17 +49,6 @@ static void expect_pattern(struct end *end, size_t size)
 	free(got);
 }
 
-static void with_each_kind(void (*function)(struct end *end))
-{
-	for (enum kind kind = TCP; kind < KINDS; kind++) {
-		struct end end;
-
-		open_end(&end, kind);
-		function(&end);
-		close_end(&end);
-	}
-}
-
 /* --- what is taken ---------------------------------------------------------------------------- */
 
 static void take_in_order(struct end *end)
@@ -181,7 +67,7 @@ static void take_in_order(struct end *end)
 static void what_is_taken_arrives_in_order_without_an_operation(void **state)
 {
 	(void)state;
-	with_each_kind(take_in_order);
+	with_each_kind(sennit_stream_try_write, take_in_order);
 }
 
 static void take_parts(struct end *end)
@@ -204,7 +90,7 @@ static void take_parts(struct end *end)
 static void several_parts_are_taken_at_once_and_in_order(void **state)
 {
 	(void)state;
-	with_each_kind(take_parts);
+	with_each_kind(sennit_stream_try_write, take_parts);
 }
 
 /* A write started then is behind what was taken, and goes on when there is room. */
@@ -230,7 +116,7 @@ static void fill_it(struct end *end)
 static void a_full_stream_takes_nothing_and_a_write_goes_on_when_there_is_room(void **state)
 {
 	(void)state;
-	with_each_kind(fill_it);
+	with_each_kind(sennit_stream_try_write, fill_it);
 }
 
 /* --- what is not taken ------------------------------------------------------------------------ */
@@ -247,7 +133,7 @@ static void try_before_the_first(struct end *end)
 static void nothing_is_taken_before_the_first_operation(void **state)
 {
 	(void)state;
-	with_each_kind(try_before_the_first);
+	with_each_kind(sennit_stream_try_write, try_before_the_first);
 }
 
 /* The operation's kind does not matter. */
@@ -258,7 +144,7 @@ static void a_readiness_wait_is_a_first_operation(void **state)
 	char got[5];
 
 	(void)state;
-	open_end(&end, LOCAL);
+	open_end(&end, LOCAL, sennit_stream_try_write);
 	START(&end.stage, {WAIT, .stream = end.stream, .what = SENNIT_WAIT_WRITE,
 			   .flight = &flight});
 	EXPECT(&flight, 0, 0);
@@ -303,7 +189,7 @@ static void try_beside_a_write(struct end *end)
 static void nothing_is_taken_while_a_write_is_in_flight(void **state)
 {
 	(void)state;
-	with_each_kind(try_beside_a_write);
+	with_each_kind(sennit_stream_try_write, try_beside_a_write);
 }
 
 struct late {
@@ -351,43 +237,23 @@ static void try_beside_a_write_from_elsewhere(struct end *end)
 static void nothing_is_taken_before_a_write_that_was_started_elsewhere(void **state)
 {
 	(void)state;
-	with_each_kind(try_beside_a_write_from_elsewhere);
+	with_each_kind(sennit_stream_try_write, try_beside_a_write_from_elsewhere);
 }
 
-struct greed {
-	struct end *end;
-	const char *data;
-	size_t taken;
-};
-
-static void take_all(void *argument)
-{
-	struct greed *greed = argument;
-	ssize_t taken = 1;
-
-	for (int i = 0; i < ATTEMPTS && taken == 1; i++) {
-		const struct iovec part = {(void *)(uintptr_t)(greed->data + greed->taken), 1};
-
-		taken = sennit_stream_try_write(greed->end->stream, &part, 1);
-		RECORD(taken == 0 || taken == 1);
-		greed->taken += (size_t)taken;
-	}
-}
-
+/* There is room for each, so small as they are. */
 static void take_a_share(struct end *end)
 {
 	char *data = patterned(1 + 2 * ATTEMPTS);
-	struct greed greed = {end, data + 1, 0};
 	size_t first;
+	size_t then;
 
 	write_first(end, 1);
-	call_on_owner(&end->stage, take_all, &greed);
-	first = greed.taken;
+	first = try_one_by_one(end, data + 1);
 	assert_in_range(first, 1, ATTEMPTS - 1);
 	owner_turn(&end->stage);
-	call_on_owner(&end->stage, take_all, &greed);
-	assert_in_range(greed.taken, first + 1, first + ATTEMPTS - 1);
-	expect_pattern(end, 1 + greed.taken);
+	then = try_one_by_one(end, data + 1 + first);
+	assert_in_range(then, 1, ATTEMPTS - 1);
+	expect_pattern(end, 1 + first + then);
 	raw_silent(end->fds[1]);
 	free(data);
 }
@@ -398,7 +264,7 @@ static void a_stream_has_its_share_of_a_turn_and_another_in_the_next(void **stat
 	struct end end;
 
 	(void)state;
-	open_end(&end, TCP);
+	open_end(&end, TCP, sennit_stream_try_write);
 	take_a_share(&end);
 	close_end(&end);
 }
@@ -406,13 +272,13 @@ static void a_stream_has_its_share_of_a_turn_and_another_in_the_next(void **stat
 /* Those who write streams write them with operations. */
 static void a_stream_of_a_type_of_its_own_takes_nothing(void **state)
 {
-	struct end end = {.stage = {.runtime = started_runtime(1), .kind = THREAD_FOREIGN}};
+	struct end end;
 	struct chunk_pipe *pipe = zeroed(sizeof *pipe);
 	struct flight flights[2] = {0};
 	char got[5];
 
 	(void)state;
-	end.stage.owner = sennit_runtime_worker(end.stage.runtime, 0);
+	begin_end(&end, sennit_stream_try_write);
 	end.stream = &pipe->writer;
 	chunk_pipe_open(pipe, end.stage.owner, 100);
 	assert_int_equal(try_bytes(&end, "never", 5), 0);
@@ -434,27 +300,10 @@ static void a_stream_of_a_type_of_its_own_takes_nothing(void **state)
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-static void try_closed(struct end *end)
-{
-	write_first(end, 1);
-	expect_pattern(end, 1);
-	sennit_close(end->stream);
-	assert_int_equal(try_bytes(end, "never", 5), -EBADF);
-}
-
 static void a_closed_stream_reports_EBADF(void **state)
 {
-	struct sennit_stream none = {0};
-	struct end end;
-
 	(void)state;
-	with_each_kind(try_closed);
-	open_end(&end, LOCAL);
-	sennit_close(end.stream);
-	assert_int_equal(sennit_runtime_join(end.stage.runtime), 0);
-	end.stream = &none; /* was never open */
-	assert_int_equal(try_bytes(&end, "never", 5), -EBADF);
-	close_end(&end);
+	assert_closed_reports_EBADF(sennit_stream_try_write);
 }
 
 /* A write ends with the same. */
@@ -484,7 +333,7 @@ static void try_without_a_reader(struct end *end)
 static void without_a_reader_it_reports_EPIPE(void **state)
 {
 	(void)state;
-	with_each_kind(try_without_a_reader);
+	with_each_kind(sennit_stream_try_write, try_without_a_reader);
 }
 
 struct broken {
@@ -549,7 +398,7 @@ static void a_reset_is_reported_once_and_then_EPIPE(void **state)
 	struct end end;
 
 	(void)state;
-	open_end(&end, TCP);
+	open_end(&end, TCP, sennit_stream_try_write);
 	write_first(&end, 1);
 	START(&end.stage, {WAIT, .stream = end.stream, .what = SENNIT_WAIT_READ,
 			   .flight = &flight});
@@ -574,21 +423,21 @@ static void count_attempts(struct end *end)
 
 	write_first(end, 1);
 	call_on_owner(&end->stage, attempt_here, &attempt);
-	assert_int_equal(attempt.taken, 3);
+	assert_int_equal(attempt.moved, 3);
 	assert_int_equal(attempt.counted.writes, 1);
 	assert_int_equal(attempt.counted.bytes_written, 3);
 	assert_int_equal(attempt.counted.calls_idle, 0);
 	assert_int_equal(attempt.counted.handlers, 0);
-	for (attempt.vector = &much; attempt.taken; total += (uint64_t)attempt.taken) {
+	for (attempt.vector = &much; attempt.moved; total += (uint64_t)attempt.moved) {
 		call_on_owner(&end->stage, attempt_here, &attempt);
-		assert_true(attempt.taken >= 0);
-		assert_int_equal(attempt.counted.writes, attempt.taken != 0);
-		assert_int_equal(attempt.counted.bytes_written, attempt.taken);
-		assert_int_equal(attempt.counted.calls_idle, attempt.taken == 0);
+		assert_true(attempt.moved >= 0);
+		assert_int_equal(attempt.counted.writes, attempt.moved != 0);
+		assert_int_equal(attempt.counted.bytes_written, attempt.moved);
+		assert_int_equal(attempt.counted.calls_idle, attempt.moved == 0);
 	}
 	assert_true(total > 0);
 	call_on_owner(&end->stage, attempt_here, &attempt); /* full: it is not asked again */
-	assert_int_equal(attempt.taken, 0);
+	assert_int_equal(attempt.moved, 0);
 	assert_int_equal(attempt.counted.writes, 0);
 	assert_int_equal(attempt.counted.calls_idle, 0);
 	free(data);
@@ -597,47 +446,15 @@ static void count_attempts(struct end *end)
 static void it_is_counted_as_a_write(void **state)
 {
 	(void)state;
-	with_each_kind(count_attempts);
+	with_each_kind(sennit_stream_try_write, count_attempts);
 }
 
 /* --- misuse ----------------------------------------------------------------------------------- */
 
-/* In a child, where nothing is asserted: one that is not misuse ends it in order. */
-static void try_here(void *argument)
-{
-	const struct iovec part = {"never", 5};
-
-	sennit_stream_try_write(argument, &part, 1);
-}
-
-struct elsewhere {
-	unsigned workers; /* 0: a driven one */
-	bool from_worker;
-};
-
-static void try_elsewhere(void *argument)
-{
-	const struct elsewhere *elsewhere = argument;
-	struct sennit_runtime *runtime =
-		elsewhere->workers ? started_runtime(elsewhere->workers) : driven_runtime();
-	struct sennit_descriptor descriptors[2] = {0};
-
-	if (sennit_descriptor_pair(&descriptors[0], &descriptors[1],
-				   sennit_runtime_worker(runtime, 0)))
-		return;
-	if (elsewhere->from_worker)
-		call_on(sennit_runtime_worker(runtime, 1), try_here, &descriptors[0].stream);
-	else
-		try_here(&descriptors[0].stream);
-}
-
 static void on_another_thread_it_is_misuse(void **state)
 {
-	static struct elsewhere cases[] = {{0, false}, {1, false}, {2, true}};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++)
-		assert_misuse(try_elsewhere, &cases[i], "sennit_stream_try_write");
+	assert_misuse_elsewhere(sennit_stream_try_write, "sennit_stream_try_write");
 }
 
 int main(void)

@@ -358,6 +358,16 @@ int raw_listen(struct sennit_endpoint *endpoint, int backlog)
 	return fd;
 }
 
+int raw_listen_full(struct sennit_endpoint *endpoint, int *filler)
+{
+	struct pollfd queue = { .fd = raw_listen(endpoint, 0), .events = POLLIN };
+
+	*filler = raw_connect(endpoint);
+	/* The connection is in the queue a little after connect has returned. */
+	assert_int_equal(poll(&queue, 1, -1), 1);
+	return queue.fd;
+}
+
 int raw_connect(const struct sennit_endpoint *endpoint)
 {
 	int fd = socket(endpoint->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -171,6 +171,10 @@ void raw_tcp_pair(int fds[2]);
 void raw_local_pair(int type, int fds[2]);
 void raw_pipe(int fds[2]);
 int raw_listen(struct sennit_endpoint *endpoint, int backlog);
+
+/* A listener whose queue is full: the next connect waits. `filler` is the connection in it. */
+int raw_listen_full(struct sennit_endpoint *endpoint, int *filler);
+
 int raw_connect(const struct sennit_endpoint *endpoint);
 void raw_close(int fd);
 
