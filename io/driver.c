@@ -30,6 +30,8 @@ static bool io_flush(struct sennit__worker *worker)
 				io->backend->write(slot);
 			if (slot->queue[SENNIT__READS] && slot->flags & SENNIT__SLOT_READABLE)
 				io->backend->read(slot);
+			if (slot->flags & SENNIT__SLOT_WAITING)
+				sennit__fd_wait_again(slot);
 		}
 		slot = next;
 	}

@@ -44,6 +44,16 @@ static inline void sennit__io_list(struct sennit__slot *slot)
 	io->dirty_end = &slot->next;
 }
 
+/* Transfers of one stream in one turn. */
+#define SENNIT__TRANSFERS_MAX 16
+
+/* Whether the slot may make no other transfer in this turn. */
+static inline bool sennit__io_spent(const struct sennit__slot *slot)
+{
+	return slot->turn == (uint8_t)slot->owner->turn &&
+	       slot->transfers >= SENNIT__TRANSFERS_MAX;
+}
+
 /* Pauses accepting on the slot after `error`, a little longer each time. */
 void sennit__io_pause(struct sennit__slot *slot, int error);
 

@@ -311,6 +311,11 @@ void sennit__fd_wait(struct sennit__slot *slot, struct sennit_op *op)
 	}
 	if (is_known_idle(slot, what))
 		return;
+	if (sennit__io_spent(slot)) { /* it would end, but nothing could be done about it */
+		slot->flags |= SENNIT__SLOT_WAITING;
+		sennit__io_list(slot);
+		return;
+	}
 	do
 		ready = sennit__sys_poll(&query, 1, 0);
 	while (ready == -EINTR);
@@ -318,6 +323,20 @@ void sennit__fd_wait(struct sennit__slot *slot, struct sennit_op *op)
 		sennit__object_done(slot, op, ready);
 	else if (answers(what, (uint16_t)query.revents))
 		sennit__object_done(slot, op, 0);
+}
+
+void sennit__fd_wait_again(struct sennit__slot *slot)
+{
+	struct sennit_op *op = slot->queue[SENNIT__WAITS];
+	struct sennit_op *last = op ? op->prev_ : NULL;
+
+	slot->flags &= (uint16_t)~SENNIT__SLOT_WAITING;
+	while (op) {
+		struct sennit_op *next = op == last ? NULL : sennit__op_after(op);
+
+		sennit__fd_wait(slot, op);
+		op = next;
+	}
 }
 
 void sennit__fd_waits_ready(struct sennit__slot *slot, uint32_t events)

@@ -29,8 +29,12 @@ void sennit__fd_ready_to_attach(struct sennit__slot *slot);
 ssize_t sennit__fd_read(struct sennit__slot *slot, const struct iovec *vector, int count);
 ssize_t sennit__fd_write(struct sennit__slot *slot, const struct iovec *vector, int count);
 
-/* Serves a readiness wait: completes it, or leaves it for an event. */
+/* Serves a readiness wait: completes it, or leaves it for an event; where the stream has had its
+ * share of the turn, for the next one. */
 void sennit__fd_wait(struct sennit__slot *slot, struct sennit_op *op);
+
+/* That is the next turn. */
+void sennit__fd_wait_again(struct sennit__slot *slot);
 
 /* Completes the waits that `events` (of epoll) answer. */
 void sennit__fd_waits_ready(struct sennit__slot *slot, uint32_t events);

@@ -75,6 +75,7 @@ enum {
 	SENNIT__SLOT_SERVING = 0x100,   /* a stream type's read is being called; << 1: its write */
 	SENNIT__SLOT_DIRECT = 0x400,    /* known, and no stream type's: the common case */
 	SENNIT__SLOT_CONNECTING = 0x800, /* reads wait for a connect */
+	SENNIT__SLOT_WAITING = 0x1000,  /* waits are looked at again in the next turn */
 };
 
 /* slot->traits: what a descriptor is. Set before it is published and during transfers, so constant

@@ -85,7 +85,7 @@ void sennit_stream_request(struct sennit_stream *stream, int what, struct sennit
  * it where it is to lie, and needs no memory while nothing comes. It gives nothing while a read
  * that the owner knows of is in flight on it; before its first operation; when it had its share of
  * this turn; and where it is of a stream type itself, or of datagrams. An operation reads what is
- * left; sennit_async_wait waits for it.
+ * left; sennit_async_wait waits for it, and after its share of the turn for the next.
  * @param vector `count` parts, 1 to IOV_MAX, none of them empty.
  * @return how many bytes were read, maybe 0: nothing now; or the error that a read would end with,
  *         SENNIT_EOF at the end, -EBADF where the stream is not open.

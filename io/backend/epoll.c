@@ -26,9 +26,6 @@
 /* Events collected by one call. */
 #define EVENTS_MAX 128
 
-/* Transfers of one stream in one turn. */
-#define TRANSFERS_MAX 16
-
 /* The data of the worker's own eventfd; no slot's. */
 #define WAKE UINT64_MAX
 
@@ -43,7 +40,7 @@ static inline bool allowed(struct sennit__slot *slot)
 		slot->turn = turn;
 		slot->transfers = 0;
 	}
-	if (slot->transfers < TRANSFERS_MAX) {
+	if (slot->transfers < SENNIT__TRANSFERS_MAX) {
 		slot->transfers++;
 		return true;
 	}

@@ -5,6 +5,7 @@
 #include "io_support.h"
 
 #include <errno.h>
+#include <sennit/stream_implement.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -154,6 +155,74 @@ SCENARIO(B34_a_wait_is_cancelled_by_cancel_and_by_close)
 	finish(stage, flights, 3);
 }
 
+/* --- a stream's share of a turn --------------------------------------------------------------- */
+
+/* Reads bytes one by one until the stream gives no more in this turn, and waits for them. */
+struct reader {
+	struct sennit_stream *stream;
+	struct sennit_task task;
+	struct sennit_op op;
+	size_t got;
+	size_t wanted;
+	unsigned waits;
+	bool waited;
+	struct latch done;
+};
+
+static sennit_handler on_readable;
+
+static void read_on(struct reader *reader)
+{
+	char byte;
+	struct iovec part = {&byte, 1};
+	size_t before = reader->got;
+
+	while (reader->got < reader->wanted &&
+	       sennit_stream_try_read(reader->stream, &part, 1) == 1)
+		reader->got++;
+	RECORD(!reader->waited || reader->got > before); /* it was worth the wait */
+	if (reader->got == reader->wanted) {
+		latch_down(&reader->done);
+		return;
+	}
+	reader->waited = true;
+	reader->waits++;
+	sennit_async_wait(reader->stream, SENNIT_WAIT_READ, &reader->op, on_readable);
+}
+
+static void on_readable(struct sennit_op *op, int error, size_t bytes)
+{
+	RECORD(!error && !bytes);
+	read_on(op->user);
+}
+
+static void begin_reading(struct sennit_task *task, int error)
+{
+	struct reader *reader = CONTAINER_OF(task, struct reader, task);
+
+	RECORD(!error);
+	reader->op.user = reader;
+	read_on(reader);
+}
+
+SCENARIO(a_wait_of_a_stream_that_had_its_share_of_a_turn_ends_in_the_next)
+{
+	struct sennit_tcp_socket socket;
+	struct reader reader = {.stream = &socket.stream, .wanted = 200, .done = LATCH(1)};
+	struct flight flights[1] = {0};
+	char data[200] = {0};
+	int peer = open_socket(stage, &socket);
+
+	START(stage, {WAIT, &socket.stream, .what = SENNIT_WAIT_READ, .flight = &flights[0]});
+	raw_write(peer, data, sizeof data);
+	EXPECT(&flights[0], 0, 0);
+	sennit_post(stage->owner, &reader.task, begin_reading);
+	latch_wait(&reader.done);
+	assert_true(reader.waits > 1);
+	raw_close(peer);
+	finish(stage, flights, 1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -164,6 +233,7 @@ int main(void)
 		TEST(a_wait_for_writing_on_a_full_socket_waits_until_the_peer_has_read),
 		TEST(a_wait_for_errors_ends_when_urgent_data_or_a_reset_arrives),
 		TEST(B34_a_wait_is_cancelled_by_cancel_and_by_close),
+		TEST(a_wait_of_a_stream_that_had_its_share_of_a_turn_ends_in_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
