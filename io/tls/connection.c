@@ -499,7 +499,7 @@ static void choose_input(struct sennit__tls_connection *connection, int error,
 {
 	if (connection->cannot_wait)
 		connection->next_input = SENNIT__TLS_TAKE;
-	else if (error == -ECANCELED || connection->direct)
+	else if (error == -ECANCELED)
 		connection->next_input = SENNIT__TLS_WAIT;
 	else
 		connection->next_input = otherwise;
@@ -529,7 +529,9 @@ static void on_readable(struct sennit_op *op, int error, size_t bytes)
 		connection->cannot_wait = true;
 	else
 		end_input(connection, error);
-	choose_input(connection, error, SENNIT__TLS_TAKE);
+	connection->engine.drawing = sennit_stream_may_read(&connection->lower);
+	choose_input(connection, error,
+		     connection->engine.drawing ? SENNIT__TLS_WAIT : SENNIT__TLS_TAKE);
 	go_on(connection);
 	let_go(connection);
 }
@@ -540,13 +542,9 @@ ssize_t sennit__tls_draw(void *self, void *data, size_t size, bool *more)
 	struct iovec part = {data, size};
 	ssize_t got = sennit_stream_try_read(&connection->lower, &part, 1);
 
-	*more = sennit_stream_may_read(&connection->lower);
-	connection->direct = true;
-	connection->next_input = SENNIT__TLS_WAIT;
-	if (!got && *more) { /* not in this turn */
-		connection->next_input = SENNIT__TLS_TAKE;
-		*more = false;
-	}
+	/* who has had his share of this turn waits for the next */
+	*more = got > 0 && sennit_stream_may_read(&connection->lower);
+	choose_input(connection, 0, SENNIT__TLS_WAIT);
 	if (got < 0)
 		connection->again = true; /* waits end */
 	return got;
@@ -575,7 +573,7 @@ static void drop_input(struct sennit__tls_connection *connection)
 
 static void read_input(struct sennit__tls_connection *connection)
 {
-	bool tried = connection->next_input == SENNIT__TLS_TRY;
+	bool taken = connection->next_input == SENNIT__TLS_TAKE;
 	size_t size;
 	void *room = sennit__tls_engine_room(&connection->engine, &size);
 
@@ -585,8 +583,15 @@ static void read_input(struct sennit__tls_connection *connection)
 		return;
 	}
 	sennit_async_read_some(&connection->lower, room, size, &connection->input_op, on_input);
-	if (connection->receiving && tried)
+	if (connection->receiving && !taken)
 		drop_input(connection);
+}
+
+/* Some may be there, but who waits does not draw it. */
+static void draw_input(struct sennit__tls_connection *connection)
+{
+	if (can_use_input(&connection->engine) && sennit__tls_engine_draw(&connection->engine))
+		end_what_waits(connection, -ENOMEM);
 }
 
 static void ask_for_input(struct sennit__tls_connection *connection)
@@ -596,12 +601,14 @@ static void ask_for_input(struct sennit__tls_connection *connection)
 			drop_input(connection); /* or it would keep the runtime at work */
 		return;
 	}
+	if (needs_input(connection) && connection->engine.drawing)
+		draw_input(connection);
 	if (!needs_input(connection) || !can_use_input(&connection->engine))
 		return;
 	connection->receiving = true;
 	connection->dropping = false;
-	if (connection->next_input != SENNIT__TLS_WAIT || connection->engine.drawing) {
-		read_input(connection); /* it is there, but who waits does not draw it */
+	if (connection->next_input != SENNIT__TLS_WAIT) {
+		read_input(connection);
 		return;
 	}
 	sennit__tls_engine_rest(&connection->engine);
@@ -621,7 +628,8 @@ static void go_on(struct sennit__tls_connection *connection)
 	if (connection->running)
 		return;
 	connection->running = connection->stirred = true;
-	connection->engine.drawing = sennit_stream_may_read(&connection->lower);
+	connection->engine.drawing =
+		!connection->receiving && sennit_stream_may_read(&connection->lower);
 	hold(connection);
 	while (connection->again && !connection->closed) {
 		connection->again = false;

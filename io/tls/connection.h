@@ -53,7 +53,6 @@ struct sennit__tls_connection {
 	bool is_read;               /* by somebody since the shutdown was asked for */
 	bool stirred;               /* since then */
 	bool cannot_wait;
-	bool direct;                /* the stream below has given input without an operation */
 	enum sennit__tls_input next_input;
 	bool starved;               /* sealing must wait for input */
 	bool late;                  /* the write came when a shutdown was under way */

@@ -384,6 +384,17 @@ void sennit__tls_engine_feed(struct sennit__tls_engine *engine, size_t bytes)
 	drop_used_input(engine);
 }
 
+int sennit__tls_engine_draw(struct sennit__tls_engine *engine)
+{
+	size_t size;
+	void *room = sennit__tls_engine_room(engine, &size);
+
+	if (!room)
+		return -ENOMEM;
+	sennit__tls_engine_feed(engine, draw(engine, room, size));
+	return 0;
+}
+
 void sennit__tls_engine_end(struct sennit__tls_engine *engine, int error)
 {
 	engine->input_error = error ? error : SENNIT_TRUNCATED;

@@ -86,6 +86,9 @@ void *sennit__tls_engine_room(struct sennit__tls_engine *engine, size_t *size);
 /* So many were put there, maybe none. */
 void sennit__tls_engine_feed(struct sennit__tls_engine *engine, size_t bytes);
 
+/* Has the source, which may have some, put them there; 0 or -ENOMEM. */
+int sennit__tls_engine_draw(struct sennit__tls_engine *engine);
+
 /* Nothing will follow: `error`, or 0 where the stream below ended in order. */
 void sennit__tls_engine_end(struct sennit__tls_engine *engine, int error);
 

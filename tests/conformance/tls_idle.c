@@ -96,6 +96,9 @@ SCENARIO(who_waits_for_a_silent_peer_holds_no_buffers_for_records)
 
 #define PAIRS 32
 
+/* The chunks that a worker keeps. */
+#define SPARE 8
+
 /* The chunks of this library are in nobody's count but the allocator's; each worker keeps a few. */
 SCENARIO(who_reads_again_after_a_read_that_ended_holds_no_buffer)
 {
@@ -130,11 +133,123 @@ SCENARIO(who_reads_again_after_a_read_that_ended_holds_no_buffer)
 	assert_int_equal(sennit_runtime_join(stage->runtime), 0);
 }
 
+/* --- over local sockets, where a short read does not tell that nothing is left ---------------- */
+
+struct local_pair {
+	struct sennit_descriptor locals[2];
+	struct tls_pair tls;
+};
+
+static void connect_locals(struct stage *stage, struct local_pair *pairs)
+{
+	for (int i = 0; i < PAIRS; i++) {
+		struct local_pair *pair = &pairs[i];
+
+		assert_int_equal(sennit_descriptor_pair(&pair->locals[0], &pair->locals[1],
+							stage->owner),
+				 0);
+		open_pair_over(&pair->tls, &pair->locals[0].stream, &pair->locals[1].stream, NULL,
+			       NULL);
+		shake_hands(&pair->tls, 0, 0);
+		take_tickets(stage, &pair->tls);
+	}
+	let_it_rest(stage);
+}
+
+static void close_locals(struct stage *stage, struct local_pair *pairs)
+{
+	for (int i = 0; i < PAIRS; i++)
+		close_pair(stage, &pairs[i].tls);
+}
+
+SCENARIO(who_waits_for_an_error_holds_no_buffer)
+{
+	struct local_pair pairs[PAIRS] = {0};
+	struct flight flights[PAIRS] = {0};
+	int64_t before;
+
+	connect_locals(stage, pairs);
+	before = live_allocations();
+	for (int i = 0; i < PAIRS; i++)
+		START(stage,
+		      {WAIT, .stream = &pairs[i].tls.client.stream, .what = SENNIT_WAIT_ERROR,
+		       .flight = &flights[i]});
+	let_it_rest(stage);
+	assert_true(live_allocations() <= before + SPARE);
+	for (int i = 0; i < PAIRS; i++)
+		sennit_cancel(&pairs[i].tls.client.stream);
+	for (int i = 0; i < PAIRS; i++)
+		EXPECT(&flights[i], -ECANCELED, 0);
+	close_locals(stage, pairs);
+}
+
+/* As many writes as a stream may make in a turn, one after the other, and a read. */
+#define WRITES 16
+
+struct talk {
+	struct sennit_stream *stream;
+	struct sennit_op write;
+	struct flight read;
+	struct sennit_task task;
+	unsigned left;
+	char byte;
+	struct latch done;
+};
+
+static void on_written(struct sennit_op *op, int error, size_t bytes)
+{
+	struct talk *talk = op->user;
+
+	RECORD(!error && bytes <= 1);
+	if (talk->left--) {
+		sennit_async_write(talk->stream, "x", 1, op, on_written);
+		return;
+	}
+	expect_result(&talk->read.op, &talk->read.result, NULL);
+	sennit_async_read(talk->stream, &talk->byte, 1, &talk->read.op, on_result);
+	latch_down(&talk->done);
+}
+
+static void begin_talk(struct sennit_task *task, int error)
+{
+	struct talk *talk = CONTAINER_OF(task, struct talk, task);
+
+	RECORD(!error);
+	talk->write.user = talk;
+	talk->left = WRITES;
+	on_written(&talk->write, 0, 0);
+}
+
+SCENARIO(who_has_had_its_share_of_a_turn_holds_no_buffer)
+{
+	struct local_pair pairs[PAIRS] = {0};
+	struct talk talks[PAIRS] = {0};
+	int64_t before;
+
+	connect_locals(stage, pairs);
+	before = live_allocations();
+	for (int i = 0; i < PAIRS; i++) {
+		talks[i].stream = &pairs[i].tls.client.stream;
+		talks[i].done = (struct latch)LATCH(1);
+		sennit_post(stage->owner, &talks[i].task, begin_talk);
+		latch_wait(&talks[i].done);
+	}
+	let_it_rest(stage);
+	assert_true(live_allocations() <= before + SPARE);
+	for (int i = 0; i < PAIRS; i++)
+		sennit_cancel(talks[i].stream);
+	for (int i = 0; i < PAIRS; i++)
+		EXPECT(&talks[i].read, -ECANCELED, 0);
+	close_locals(stage, pairs);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		TEST(who_has_had_its_share_of_a_turn_holds_no_buffer),
 		TEST(who_is_idle_holds_no_buffers),
 		TEST(who_reads_again_after_a_read_that_ended_holds_no_buffer),
+		TEST(who_waits_for_an_error_holds_no_buffer),
 		TEST(who_waits_for_a_silent_peer_holds_no_buffers_for_records),
 	};
 
