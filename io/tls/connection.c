@@ -616,10 +616,13 @@ static void ask_for_input(struct sennit__tls_connection *connection)
 			  on_readable);
 }
 
+/* Whether nothing is to be done, and who waits for input has asked for it, so that OpenSSL's
+ * buffers, where it has some, are of no use. */
 static bool is_idle(const struct sennit__tls_connection *connection)
 {
-	return !connection->read && !connection->write && !connection->wait &&
-	       !connection->handshake && !connection->shutdown && !connection->sending;
+	return !connection->write && !connection->handshake && !connection->shutdown &&
+	       !connection->sending && connection->engine.buffered &&
+	       (connection->receiving || !needs_input(connection));
 }
 
 static void go_on(struct sennit__tls_connection *connection)

@@ -296,6 +296,7 @@ static void begin_call(struct sennit__tls_engine *engine, bool reading)
 	if (ERR_peek_error()) /* to clear it costs as much as a small record */
 		ERR_clear_error();
 	engine->parched = false;
+	engine->buffered = true;
 	engine->reading = reading;
 }
 
@@ -353,6 +354,7 @@ void sennit__tls_engine_rest(struct sennit__tls_engine *engine)
 {
 	if (!SSL_has_pending(engine->ssl) && !strcmp(SSL_rstate_string(engine->ssl), "RH"))
 		SSL_free_buffers(engine->ssl);
+	engine->buffered = false;
 }
 
 /* --- below ------------------------------------------------------------------------------------ */

@@ -64,6 +64,7 @@ struct sennit__tls_engine {
 	bool drawing;                          /* the source may have some: the driver says so */
 	bool parched;                          /* the call wanted more input than there was */
 	bool unsure;                           /* OpenSSL may have some that it does not tell of */
+	bool buffered;                         /* OpenSSL may have taken its buffers */
 	bool reading;                          /* what is written now the driver did not ask for */
 	bool ticketed;                         /* the peer has sent a ticket */
 	bool connected;                        /* the handshake is done */

@@ -183,6 +183,36 @@ SCENARIO(who_waits_for_an_error_holds_no_buffer)
 	close_locals(stage, pairs);
 }
 
+SCENARIO(who_writes_while_a_read_is_in_flight_holds_no_buffer)
+{
+	struct local_pair pairs[PAIRS] = {0};
+	struct flight reads[PAIRS] = {0};
+	size_t large;
+	int64_t before;
+	char byte;
+
+	connect_locals(stage, pairs);
+	before = live_allocations();
+	large = openssl_large_blocks();
+	for (int i = 0; i < PAIRS; i++) {
+		struct sennit_stream *stream = &pairs[i].tls.client.stream;
+		struct flight write = {0};
+
+		START(stage,
+		      {READ, .stream = stream, .data = &byte, .size = 1, .flight = &reads[i]},
+		      {WRITE, .stream = stream, .data = "x", .size = 1, .flight = &write});
+		EXPECT(&write, 0, 1);
+	}
+	let_it_rest(stage);
+	assert_int_equal(openssl_large_blocks(), large);
+	assert_true(live_allocations() <= before + SPARE);
+	for (int i = 0; i < PAIRS; i++)
+		sennit_cancel(&pairs[i].tls.client.stream);
+	for (int i = 0; i < PAIRS; i++)
+		EXPECT(&reads[i], -ECANCELED, 0);
+	close_locals(stage, pairs);
+}
+
 /* As many writes as a stream may make in a turn, one after the other, and a read. */
 #define WRITES 16
 
@@ -251,6 +281,7 @@ int main(void)
 		TEST(who_reads_again_after_a_read_that_ended_holds_no_buffer),
 		TEST(who_waits_for_an_error_holds_no_buffer),
 		TEST(who_waits_for_a_silent_peer_holds_no_buffers_for_records),
+		TEST(who_writes_while_a_read_is_in_flight_holds_no_buffer),
 	};
 
 	if (!watch_openssl_memory())
