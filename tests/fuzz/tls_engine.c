@@ -97,6 +97,8 @@ struct game {
 	unsigned char *passed;            /* to the sink, and not yet read by the peer */
 	size_t passed_size;
 	size_t takes;                     /* the sink, at most, each time */
+	size_t gives;                     /* the source, of what the peer has */
+	bool drained;                     /* it has told of the end */
 	int failure;                      /* that a call reported for good */
 };
 
@@ -134,6 +136,36 @@ static size_t take(void *self, const struct iovec *vector, int count)
 		left -= size;
 	}
 	return game->takes - left;
+}
+
+/* Whether the source may have some: the driver knows no more. */
+static bool may_give(const struct game *game)
+{
+	return game->engine.source && (game->gives || game->ended);
+}
+
+/* A stream below that has so much of what the peer sent, and behind that maybe an end. */
+static ssize_t give(void *self, void *data, size_t size, bool *more)
+{
+	struct game *game = self;
+	struct iovec part = {NULL, 0};
+
+	expect(size > 0 && game->engine.drawing && !game->drained);
+	expect(!game->engine.lent && !sennit__tls_engine_fed(&game->engine));
+	sennit__tls_engine_output(&game->peer, &part, 1);
+	if (size > part.iov_len)
+		size = part.iov_len;
+	if (size > game->gives)
+		size = game->gives;
+	game->drained = game->ended && !size;
+	if (size)
+		memcpy(data, part.iov_base, size);
+	sennit__tls_engine_sent(&game->peer, size);
+	game->gives -= size;
+	if (!game->peer.output_size)
+		game->gives = 0;
+	*more = may_give(game);
+	return game->drained ? SENNIT_EOF : (ssize_t)size;
 }
 
 /* What every call on the engine must leave. */
@@ -187,7 +219,7 @@ static void read_some(struct game *game, size_t size)
 	if (got == SENNIT_EOF)
 		check_end(game);
 	else if (!got && size && !sennit__tls_engine_congested(&game->engine))
-		expect(!sennit__tls_engine_fed(&game->engine));
+		expect(!sennit__tls_engine_fed(&game->engine) && !game->engine.drawing);
 	check(game, got > 0 ? 0 : (int)got);
 }
 
@@ -324,6 +356,7 @@ static void update_keys(struct game *game, bool asks)
 
 static void call_engine(struct game *game, unsigned what, size_t size)
 {
+	game->engine.drawing = may_give(game);
 	if (!game->engine.connected)
 		shake_hands(game);
 	if (!game->engine.connected)
@@ -351,7 +384,10 @@ static size_t move(struct game *game, const uint8_t *data, size_t size)
 		call_engine(game, data[0] % 16, amount);
 		break;
 	case 5: case 6:
-		carry(game, amount + 1, 0, 0);
+		if (data[0] % 16 == 6 && game->engine.source)
+			game->gives += amount + 1;
+		else
+			carry(game, amount + 1, 0, 0);
 		break;
 	case 7:
 		carry(game, amount + 1, size > 2 ? data[2] : 0, size > 3 ? data[3] : 0);
@@ -381,7 +417,8 @@ static size_t move(struct game *game, const uint8_t *data, size_t size)
 		if (size > 1 && data[1] >= 128) {
 			lose(game, data[1] - 127u);
 		} else if (!sennit__tls_engine_fed(&game->engine)) {
-			sennit__tls_engine_end(&game->engine, 0);
+			if (!game->engine.source)
+				sennit__tls_engine_end(&game->engine, 0);
 			game->ended = true;
 		}
 	}
@@ -404,6 +441,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	open_engine(&game->peer, !(data[0] & 1), version);
 	if (data[0] & 4)
 		game->engine.sink = take;
+	if (data[0] & 8)
+		game->engine.source = give;
 	game->engine.below = game;
 	if (data[0] & 1)
 		shake_hands(game);
