@@ -133,6 +133,43 @@ SCENARIO(who_reads_again_after_a_read_that_ended_holds_no_buffer)
 	assert_int_equal(sennit_runtime_join(stage->runtime), 0);
 }
 
+/* Each has found something, and then no more. */
+SCENARIO(who_waits_for_the_rest_holds_no_buffer)
+{
+	struct tls_pair pairs[PAIRS] = {0};
+	struct flight flights[PAIRS][2] = {0};
+	char data[PAIRS][2];
+	int64_t before;
+
+	for (int i = 0; i < PAIRS; i++) {
+		connect_pair(stage, &pairs[i]);
+		take_tickets(stage, &pairs[i]);
+	}
+	let_it_rest(stage);
+	before = live_allocations();
+	for (int i = 0; i < PAIRS; i++) {
+		START(stage,
+		      {READ, .stream = &pairs[i].server.stream, .data = data[i], .size = 2,
+		       .flight = &flights[i][0]},
+		      {WRITE, .stream = &pairs[i].client.stream, .data = "x", .size = 1,
+		       .flight = &flights[i][1]});
+		EXPECT(&flights[i][1], 0, 1);
+	}
+	for (int i = 0; i < PAIRS; i++) {
+		wait_until_read(sennit_tcp_socket_native_handle(&pairs[i].sockets[1]));
+		PENDING(stage, &flights[i][0]);
+	}
+	let_it_rest(stage);
+	assert_true(live_allocations() <= before + SPARE);
+	for (int i = 0; i < PAIRS; i++) {
+		sennit_cancel(&pairs[i].server.stream);
+		EXPECT(&flights[i][0], -ECANCELED, 1);
+		sennit_close(&pairs[i].client.stream);
+		sennit_close(&pairs[i].server.stream);
+	}
+	assert_int_equal(sennit_runtime_join(stage->runtime), 0);
+}
+
 /* --- over local sockets, where a short read does not tell that nothing is left ---------------- */
 
 struct local_pair {
@@ -280,6 +317,7 @@ int main(void)
 		TEST(who_is_idle_holds_no_buffers),
 		TEST(who_reads_again_after_a_read_that_ended_holds_no_buffer),
 		TEST(who_waits_for_an_error_holds_no_buffer),
+		TEST(who_waits_for_the_rest_holds_no_buffer),
 		TEST(who_waits_for_a_silent_peer_holds_no_buffers_for_records),
 		TEST(who_writes_while_a_read_is_in_flight_holds_no_buffer),
 	};
