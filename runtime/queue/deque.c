@@ -6,6 +6,8 @@
 
 #include "runtime/base/misuse.h"
 
+#include <stddef.h>
+
 #define SIZE SENNIT__DEQUE_SIZE
 #define INDEX_MASK (UINT64_MAX >> (64 - SENNIT__DEQUE_INDEX_BITS))
 
