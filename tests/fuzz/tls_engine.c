@@ -99,6 +99,7 @@ struct game {
 	size_t takes;                     /* the sink, at most, each time */
 	size_t gives;                     /* the source, of what the peer has */
 	bool drained;                     /* it has told of the end */
+	bool ahead;                       /* the driver draws, into a chunk */
 	int failure;                      /* that a call reported for good */
 };
 
@@ -151,7 +152,7 @@ static ssize_t give(void *self, void *data, size_t size, bool *more)
 	struct iovec part = {NULL, 0};
 
 	expect(size > 0 && game->engine.drawing && !game->drained);
-	expect(!game->engine.lent && !sennit__tls_engine_fed(&game->engine));
+	expect(game->engine.lent == game->ahead && !sennit__tls_engine_fed(&game->engine));
 	sennit__tls_engine_output(&game->peer, &part, 1);
 	if (size > part.iov_len)
 		size = part.iov_len;
@@ -354,6 +355,18 @@ static void update_keys(struct game *game, bool asks)
 
 /* --- a game ----------------------------------------------------------------------------------- */
 
+/* As who waits does, and does not read. */
+static void draw_ahead(struct game *game)
+{
+	if (!game->engine.drawing || game->engine.input_error ||
+	    sennit__tls_engine_fed(&game->engine))
+		return;
+	game->ahead = true;
+	expect(sennit__tls_engine_draw(&game->engine) == 0);
+	game->ahead = false;
+	expect(!game->drained || game->engine.input_error == SENNIT_TRUNCATED);
+}
+
 static void call_engine(struct game *game, unsigned what, size_t size)
 {
 	game->engine.drawing = may_give(game);
@@ -361,7 +374,9 @@ static void call_engine(struct game *game, unsigned what, size_t size)
 		shake_hands(game);
 	if (!game->engine.connected)
 		return;
-	if (what == 1) {
+	if (what == 0) {
+		draw_ahead(game);
+	} else if (what == 1) {
 		read_some(game, size);
 	} else if (what == 2) {
 		peek(game);

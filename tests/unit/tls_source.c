@@ -33,6 +33,7 @@ struct spring {
 	int error;       /* the test's: none where it is 0 */
 	bool pauses;     /* the test's: every other time there is nothing */
 	bool paused;
+	bool ahead;      /* the test's: it is drawn into a chunk */
 	unsigned calls;
 	bool over;       /* it has told the error */
 };
@@ -56,7 +57,7 @@ static ssize_t draw(void *self, void *data, size_t size, bool *more)
 
 	RECORD(size > 0);
 	RECORD(!spring->over);
-	RECORD(!spring->engine->lent && !sennit__tls_engine_fed(spring->engine));
+	RECORD(spring->engine->lent == spring->ahead && !sennit__tls_engine_fed(spring->engine));
 	spring->calls++;
 	spring->paused = spring->pauses && !spring->paused;
 	if (spring->paused) {
@@ -468,6 +469,42 @@ static void what_was_fed_comes_before_what_is_drawn(void **state)
 	}
 }
 
+static void draw_ahead(struct scene *scene)
+{
+	scene->engine->drawing = scene->spring.ahead = true;
+	assert_int_equal(sennit__tls_engine_draw(scene->engine), 0);
+	scene->spring.ahead = false;
+}
+
+/* For who waits, and does not read: it lies in a chunk, and what comes behind is drawn. */
+static void what_is_drawn_for_later_is_read_first(void **state)
+{
+	(void)state;
+	for (unsigned variant = 0; variant < VARIANTS; variant++) {
+		struct scene scene;
+
+		begin(&scene, variant);
+		for (size_t piece = 1; piece < 120; piece++) {
+			scene.got_size = scene.sent_size = 0;
+			scene.spring.calls = 0;
+			scene.spring.piece = piece;
+			for (int i = 0; i < 4; i++)
+				send_data(&scene, TEXT);
+			draw_ahead(&scene);
+			assert_int_equal(scene.spring.calls, 1);
+			assert_true(sennit__tls_engine_fed(scene.engine));
+			assert_int_equal(read_on(&scene, ROOM), 0);
+			assert_got(&scene, 4 * TEXT);
+		}
+		scene.spring.limit = scene.spring.size;
+		scene.spring.error = -ECONNRESET;
+		draw_ahead(&scene);
+		assert_null(scene.engine->input);
+		assert_int_equal(read_on(&scene, ROOM), -ECONNRESET);
+		end(&scene);
+	}
+}
+
 /* --- when it is asked ------------------------------------------------------------------------- */
 
 /* Nothing is drawn that the driver does not say may be there. */
@@ -721,6 +758,7 @@ int main(void)
 		TEST(records_that_come_in_pieces_of_any_size_are_read),
 		TEST(a_session_that_ends_at_any_byte_is_read_up_to_there_and_fails_once),
 		TEST(what_was_fed_comes_before_what_is_drawn),
+		TEST(what_is_drawn_for_later_is_read_first),
 		TEST(it_is_asked_where_it_may_have_some),
 		TEST(a_record_and_several_small_ones_are_drawn_in_one_call),
 		TEST(one_read_takes_all_that_was_drawn_with_messages_between),
