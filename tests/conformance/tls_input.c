@@ -523,6 +523,37 @@ static void a_record_is_read_with_one_call_and_no_idle_one(void **state)
 	count_an_echo(1000);
 }
 
+/* All is there before it is read. */
+static void all_that_is_there_is_read_in_one_turn(void **state)
+{
+	const size_t size = 40000;
+	struct sennit_counters before;
+	struct sennit_counters after;
+	struct flight flight;
+	struct hold hold;
+	struct play play;
+	size_t sealed;
+
+	(void)state;
+	open_play(&play, false);
+	for (size_t i = 0; i < 10; i++)
+		seal(&play, i * 4000, 4000);
+	start_read(&play, size, &flight);
+	PENDING(play.stage, &flight);
+	hold_worker(&hold, play.stage->owner);
+	sealed = play.size;
+	send_all(&play);
+	wait_until_there(play.fd, sealed);
+	sennit_runtime_counters(play.stage->runtime, 0, &before);
+	let_go(&hold);
+	expect_data(&play, 0, size, &flight);
+	count_now(&play, &after);
+	assert_int_equal(after.bytes_read - before.bytes_read, sealed);
+	assert_in_range(after.reads - before.reads, 1, 5); /* as much as OpenSSL has room for */
+	assert_int_equal(after.calls_idle - before.calls_idle, 0);
+	close_play(&play);
+}
+
 /* --- bulk both ways --------------------------------------------------------------------------- */
 
 struct reader {
@@ -690,6 +721,7 @@ int main(void)
 		TEST(a_wait_for_an_error_leaves_what_is_there_to_reads),
 		TEST(an_end_that_a_shutdown_finds_ends_waits),
 		TEST(a_record_is_read_with_one_call_and_no_idle_one),
+		TEST(all_that_is_there_is_read_in_one_turn),
 		TEST(bulk_goes_both_ways_at_once_with_small_and_large_reads),
 		TEST(bulk_goes_on_while_others_keep_the_owner_busy),
 	};

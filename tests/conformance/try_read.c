@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -49,14 +48,10 @@ static void await(struct end *end)
 static void give(struct end *end, size_t offset, size_t size)
 {
 	char *data = zeroed(size);
-	int there = 0;
 
 	pattern(data, size, offset);
 	raw_write(end->fds[1], data, size);
-	while (there < (int)size) {
-		assert_int_equal(ioctl(end->fds[0], FIONREAD, &there), 0);
-		sched_yield();
-	}
+	wait_until_there(end->fds[0], size);
 	await(end);
 	free(data);
 }

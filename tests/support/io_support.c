@@ -489,14 +489,25 @@ void raw_reset(int fd)
 	raw_close(fd);
 }
 
-void wait_until_read(int fd)
+static size_t unread_at(int fd)
 {
 	int unread;
 
-	do {
-		assert_int_equal(ioctl(fd, FIONREAD, &unread), 0);
+	assert_int_equal(ioctl(fd, FIONREAD, &unread), 0);
+	return (size_t)unread;
+}
+
+void wait_until_read(int fd)
+{
+	do
 		sched_yield();
-	} while (unread);
+	while (unread_at(fd));
+}
+
+void wait_until_there(int fd, size_t size)
+{
+	while (unread_at(fd) < size)
+		sched_yield();
 }
 
 bool is_nonblocking(int fd)

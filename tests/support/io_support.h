@@ -200,6 +200,9 @@ void raw_reset(int fd);
 /* Waits until the kernel has nothing unread for this descriptor (FIONREAD). */
 void wait_until_read(int fd);
 
+/* Waits until it has so many bytes. */
+void wait_until_there(int fd, size_t size);
+
 /* Whether O_NONBLOCK is set. */
 bool is_nonblocking(int fd);
 
