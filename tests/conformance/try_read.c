@@ -398,45 +398,20 @@ static void nothing_is_given_while_a_read_is_in_flight(void **state)
 	each(try_beside_a_read);
 }
 
-struct late {
-	struct sennit_task task;
-	struct latch held;
-	struct latch started;
-	struct latch done;
-	struct end *end;
-	char data[100];
-	ssize_t given;
-};
-
-static void on_late(struct sennit_task *task, int error)
-{
-	struct late *late = CONTAINER_OF(task, struct late, task);
-	const struct iovec part = {late->data, sizeof late->data};
-
-	RECORD(error == 0);
-	latch_down(&late->held);
-	latch_wait(&late->started);
-	late->given = sennit_stream_try_read(late->end->stream, &part, 1);
-	latch_down(&late->done);
-}
-
 /* It was started on another thread, and the owner has not seen it yet: it reads what follows. */
 static void try_beside_a_read_from_elsewhere(struct end *end)
 {
-	struct late late = {.held = LATCH(1), .started = LATCH(1), .done = LATCH(1), .end = end};
 	struct flight flight = {0};
+	char given[100];
 	char data[50];
+	const struct iovec part = {given, sizeof given};
+	const struct start read = {READ, .stream = end->stream, .data = data, .size = sizeof data,
+				   .flight = &flight};
 
 	read_first(end, 1);
 	give(end, 1, 150);
-	sennit_post(end->stage.owner, &late.task, on_late);
-	latch_wait(&late.held);
-	START(&end->stage, {READ, .stream = end->stream, .data = data, .size = sizeof data,
-			    .flight = &flight});
-	latch_down(&late.started);
-	latch_wait(&late.done);
-	assert_int_equal(late.given, 100);
-	assert_true(is_pattern(late.data, 100, 1));
+	assert_int_equal(try_beside(end, &part, &read), sizeof given);
+	assert_true(is_pattern(given, sizeof given, 1));
 	EXPECT(&flight, 0, 50);
 	assert_true(is_pattern(data, sizeof data, 101));
 }

@@ -192,42 +192,17 @@ static void nothing_is_taken_while_a_write_is_in_flight(void **state)
 	with_each_kind(sennit_stream_try_write, try_beside_a_write);
 }
 
-struct late {
-	struct sennit_task task;
-	struct latch held;
-	struct latch started;
-	struct latch done;
-	struct end *end;
-	ssize_t taken;
-};
-
-static void on_late(struct sennit_task *task, int error)
-{
-	struct late *late = CONTAINER_OF(task, struct late, task);
-	const struct iovec part = {"never", 5};
-
-	RECORD(error == 0);
-	latch_down(&late->held);
-	latch_wait(&late->started);
-	late->taken = sennit_stream_try_write(late->end->stream, &part, 1);
-	latch_down(&late->done);
-}
-
 /* It was started on another thread, and the owner has not seen it yet. */
 static void try_beside_a_write_from_elsewhere(struct end *end)
 {
-	struct late late = {.held = LATCH(1), .started = LATCH(1), .done = LATCH(1), .end = end};
 	struct flight flight = {0};
 	char *data = patterned(200);
+	const struct iovec part = {"never", 5};
+	const struct start write = {WRITE, .stream = end->stream, .data = data + 100, .size = 100,
+				    .flight = &flight};
 
 	write_first(end, 100);
-	sennit_post(end->stage.owner, &late.task, on_late);
-	latch_wait(&late.held);
-	START(&end->stage, {WRITE, .stream = end->stream, .data = data + 100, .size = 100,
-			    .flight = &flight});
-	latch_down(&late.started);
-	latch_wait(&late.done);
-	assert_int_equal(late.taken, 0);
+	assert_int_equal(try_beside(end, &part, &write), 0);
 	EXPECT(&flight, 0, 100);
 	expect_pattern(end, 200);
 	raw_silent(end->fds[1]);

@@ -113,6 +113,40 @@ ssize_t try_bytes(struct end *end, const void *data, size_t size)
 	return try_parts(end, &part, 1);
 }
 
+struct late {
+	struct sennit_task task;
+	struct latch held;
+	struct latch started;
+	struct latch done;
+	struct end *end;
+	const struct iovec *part;
+	ssize_t moved;
+};
+
+static void on_late(struct sennit_task *task, int error)
+{
+	struct late *late = CONTAINER_OF(task, struct late, task);
+
+	RECORD(error == 0);
+	latch_down(&late->held);
+	latch_wait(&late->started);
+	late->moved = late->end->attempt(late->end->stream, late->part, 1);
+	latch_down(&late->done);
+}
+
+ssize_t try_beside(struct end *end, const struct iovec *part, const struct start *started)
+{
+	struct late late = {.held = LATCH(1), .started = LATCH(1), .done = LATCH(1), .end = end,
+			    .part = part};
+
+	sennit_post(end->stage.owner, &late.task, on_late);
+	latch_wait(&late.held);
+	start_all(&end->stage, started, 1);
+	latch_down(&late.started);
+	latch_wait(&late.done);
+	return late.moved;
+}
+
 struct greed {
 	struct end *end;
 	char *data;

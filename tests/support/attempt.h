@@ -55,6 +55,10 @@ void attempt_here(void *attempt);
 ssize_t try_parts(struct end *end, const struct iovec *vector, int count);
 ssize_t try_bytes(struct end *end, const void *data, size_t size);
 
+/* An attempt of one part on the owner, which has not seen yet what another thread has started
+ * meanwhile: what it returned. */
+ssize_t try_beside(struct end *end, const struct iovec *part, const struct start *started);
+
 /* As many attempts as bytes, each of one, in one turn: how many bytes were moved before there was
  * none to move. */
 size_t try_one_by_one(struct end *end, char *data);
